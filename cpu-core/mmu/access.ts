@@ -1,0 +1,193 @@
+/**
+ * Loads and stores at linear addresses. A hit costs a tag comparison and an addition; the rest (page walk, page
+ * crossing, devices, pages with code) is out of line.
+ */
+import { SEG_SS } from "../abi/state";
+import { Insn } from "../decode/insn";
+import { raiseGP, raiseSS } from "../interrupts/raise";
+import { invalidateCode } from "../interpreter/block";
+import { cpu } from "../state/cpu";
+import { CODE_64 } from "../state/mode";
+import { isRom, isVram, markDirty, pageFlags, readPhysical, writePhysical } from "./physical";
+import { ADDEND, TAG_READ, TAG_WRITE, TLB_SUPERVISOR, TLB_USER, tlbEntry, translateIn, translatedPhysical, wantedTag } from "./tlb";
+import { Access } from "./walk";
+
+/** Reads `T` at linear address `va`, or raises #PF, #GP, #SS. */
+export function read<T>(va: u64): T {
+  const entry = tlbEntry(va);
+  if (load<u64>(entry, TAG_READ) == wantedTag(va, sizeof<T>())) return load<T>(<u32>va + load<u32>(entry, ADDEND));
+  return readSlow<T>(va);
+}
+
+/** Writes `T` at linear address `va`, or raises. */
+export function write<T>(va: u64, value: T): void {
+  const entry = tlbEntry(va);
+  if (load<u64>(entry, TAG_WRITE) == wantedTag(va, sizeof<T>())) store<T>(<u32>va + load<u32>(entry, ADDEND), value);
+  else writeSlow<T>(va, value);
+}
+
+/** Raises #GP(0), or #SS(0) for the stack segment, if `va` is not canonical. SDM vol 1 "Canonical Addressing". */
+export function checkCanonical(va: u64): void {
+  if (cpu().mode != CODE_64) return;
+  if (<u64>((<i64>(va << 16)) >> 16) == va) return;
+  const insn = changetype<Insn>(cpu().insn);
+  if (cpu().insn != 0 && insn.segment == SEG_SS) raiseSS(0);
+  raiseGP(0);
+}
+
+/** Translates with the rights of the current privilege level; see translateIn(). */
+export function translate(va: u64, access: Access): u32 {
+  const half = cpu().tlbHalf;
+  return translateIn(half, va, access, half == TLB_USER);
+}
+
+function crosses(va: u64, size: u32): bool {
+  return (<u32>va & 0xfff) + size > 4096;
+}
+
+function readSlow<T>(va: u64): T {
+  checkCanonical(va);
+  if (crosses(va, sizeof<T>())) {
+    checkCanonical(va + (sizeof<T>() - 1));
+    translate(va + (sizeof<T>() - 1), Access.READ);
+    translate(va, Access.READ);
+    let value: u64 = 0;
+    for (let i: u32 = 0; i < sizeof<T>(); i++) value |= (<u64>read<u8>(wrap(va + i))) << (i * 8);
+    return <T>value;
+  }
+  const host = translate(va, Access.READ);
+  return host != 0 ? load<T>(host) : readPhysical<T>(translatedPhysical);
+}
+
+/** Outside 64-bit mode linear addresses have 32 bits. */
+// prettier-ignore
+@inline
+function wrap(va: u64): u64 {
+  return cpu().mode == CODE_64 ? va : va & 0xffff_ffff;
+}
+
+function writeSlow<T>(va: u64, value: T): void {
+  checkCanonical(va);
+  if (crosses(va, sizeof<T>())) {
+    checkCanonical(va + (sizeof<T>() - 1));
+    // Both pages must allow it before the first byte changes.
+    translate(va, Access.WRITE);
+    translate(wrap(va + (sizeof<T>() - 1)), Access.WRITE);
+    for (let i: u32 = 0; i < sizeof<T>(); i++) write<u8>(wrap(va + i), <u8>((<u64>value) >> (i * 8)));
+    return;
+  }
+  const host = translate(va, Access.WRITE);
+  if (host == 0) writePhysical<T>(translatedPhysical, value);
+  else storeAt<T>(host, value);
+}
+
+/** Stores into memory that may hold code, be ROM or be video memory. */
+function storeAt<T>(host: u32, value: T): void {
+  if (isRom(host)) return;
+  store<T>(host, value);
+  if (isVram(host)) markDirty(host);
+  else if (load<u8>(pageFlags(host)) != 0) invalidateCode(host, sizeof<T>());
+}
+
+/** Where writeUpdate() stores: 0 sends it through write(). */
+let updateHost: u32 = 0;
+let updateVa: u64 = 0;
+
+/**
+ * Reads the destination of a read-modify-write instruction, having checked that it may be written: a fault is one of
+ * a write, and nothing has changed. writeUpdate() stores the result.
+ */
+export function readForUpdate<T>(va: u64): T {
+  const entry = tlbEntry(va);
+  if (load<u64>(entry, TAG_WRITE) == wantedTag(va, sizeof<T>())) {
+    updateHost = <u32>va + load<u32>(entry, ADDEND);
+    return load<T>(updateHost);
+  }
+  return readForUpdateSlow<T>(va);
+}
+
+function readForUpdateSlow<T>(va: u64): T {
+  checkCanonical(va);
+  updateVa = va;
+  updateHost = 0;
+  if (crosses(va, sizeof<T>())) {
+    checkCanonical(va + (sizeof<T>() - 1));
+    translate(va, Access.WRITE);
+    translate(wrap(va + (sizeof<T>() - 1)), Access.WRITE);
+    return readSlow<T>(va);
+  }
+  const host = translate(va, Access.WRITE);
+  return host != 0 ? load<T>(host) : readPhysical<T>(translatedPhysical);
+}
+
+/** Stores the result of a read-modify-write at the address of the last readForUpdate(). */
+export function writeUpdate<T>(value: T): void {
+  if (updateHost != 0) store<T>(updateHost, value);
+  else write<T>(updateVa, value);
+}
+
+/** Reads 16 bytes. */
+export function readVector(va: u64): v128 {
+  const entry = tlbEntry(va);
+  if (load<u64>(entry, TAG_READ) == wantedTag(va, 16)) return v128.load(<u32>va + load<u32>(entry, ADDEND));
+  if (crosses(va, 16)) {
+    checkCanonical(va);
+    checkCanonical(va + 15);
+    translate(wrap(va + 15), Access.READ);
+  }
+  const low = read<u64>(va);
+  return i64x2.replace_lane(i64x2.splat(low), 1, read<u64>(wrap(va + 8)));
+}
+
+/** Writes 16 bytes. */
+export function writeVector(va: u64, value: v128): void {
+  const entry = tlbEntry(va);
+  if (load<u64>(entry, TAG_WRITE) == wantedTag(va, 16)) {
+    v128.store(<u32>va + load<u32>(entry, ADDEND), value);
+    return;
+  }
+  checkWritable(va, 16);
+  write<u64>(va, i64x2.extract_lane(value, 0));
+  write<u64>(wrap(va + 8), i64x2.extract_lane(value, 1));
+}
+
+/** Raises what a write of `size` bytes at `va` would raise; for instructions that store in parts. */
+export function checkWritable(va: u64, size: u32): void {
+  checkCanonical(va);
+  translate(va, Access.WRITE);
+  if (crosses(va, size)) {
+    checkCanonical(va + (size - 1));
+    translate(wrap(va + (size - 1)), Access.WRITE);
+  }
+}
+
+/** Raises what a read of `size` bytes at `va` would raise. */
+export function checkReadable(va: u64, size: u32): void {
+  checkCanonical(va);
+  translate(va, Access.READ);
+  if (crosses(va, size)) {
+    checkCanonical(va + (size - 1));
+    translate(wrap(va + (size - 1)), Access.READ);
+  }
+}
+
+/** Reads with supervisor rights whatever the CPL: descriptor tables, TSS, interrupt stacks. */
+export function readSystem<T>(va: u64): T {
+  const half = cpu().tlbHalf;
+  if (half != TLB_SUPERVISOR) {
+    // A fault unwinds with the half still switched; deliver.ts sets it from the CPL again.
+    cpu().tlbHalf = TLB_SUPERVISOR;
+    const value = read<T>(va);
+    cpu().tlbHalf = half;
+    return value;
+  }
+  return read<T>(va);
+}
+
+/** Writes with supervisor rights whatever the CPL. */
+export function writeSystem<T>(va: u64, value: T): void {
+  const half = cpu().tlbHalf;
+  cpu().tlbHalf = TLB_SUPERVISOR;
+  write<T>(va, value);
+  cpu().tlbHalf = half;
+}

@@ -1,0 +1,47 @@
+/**
+ * The processor's mode, as far as decoding depends on it, and setting it from CR0, EFER, RFLAGS.VM and CS.
+ */
+import {
+  CPU_SEGMENTS,
+  CR0_PE,
+  EFER_LMA,
+  FLAG_VM,
+  SEG_CS,
+  SEG_SS,
+  SEGMENT_ATTRIBUTES,
+  SEGMENT_SIZE,
+} from "../abi/state";
+import { TLB_SUPERVISOR, TLB_USER } from "../mmu/tlb";
+import { cpu, cpuBase } from "./cpu";
+
+export const CODE_16: u32 = 0;
+export const CODE_32: u32 = 1;
+export const CODE_64: u32 = 2;
+
+/** Descriptor attribute bits (bits 40-55 of the descriptor). SDM vol 3A "Segment Descriptors". */
+export const ATTRIBUTE_L: u32 = 1 << 13;
+export const ATTRIBUTE_DB: u32 = 1 << 14;
+
+/** Whether the CPU is in protected mode proper (not real, not virtual-8086). */
+export function isProtected(): bool {
+  return (cpu().cr0 & CR0_PE) != 0 && (cpu().rflags & FLAG_VM) == 0;
+}
+
+export function isLongMode(): bool {
+  return (cpu().efer & EFER_LMA) != 0;
+}
+
+/** Works out `mode` and the TLB half; to be called when CS, CPL, CR0, EFER or RFLAGS.VM changed. */
+export function updateMode(): void {
+  const attributes = load<u32>(cpuBase(), CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_ATTRIBUTES);
+  if (isLongMode() && (attributes & ATTRIBUTE_L) != 0) cpu().mode = CODE_64;
+  else cpu().mode = (attributes & ATTRIBUTE_DB) != 0 ? CODE_32 : CODE_16;
+  cpu().tlbHalf = cpu().cpl == 3 ? TLB_USER : TLB_SUPERVISOR;
+}
+
+/** Bytes of the stack pointer: 8 in 64-bit mode, else 4 or 2 by SS.B. */
+export function stackSize(): u32 {
+  if (cpu().mode == CODE_64) return 8;
+  const attributes = load<u32>(cpuBase(), CPU_SEGMENTS + SEG_SS * SEGMENT_SIZE + SEGMENT_ATTRIBUTES);
+  return (attributes & ATTRIBUTE_DB) != 0 ? 4 : 2;
+}
