@@ -15,6 +15,7 @@ import {
   EA_32,
   EA_64,
   EA_64_SEGMENT,
+  EA_64_OFFSET,
   EA_64_SHORT,
   Insn,
   INSN_ADDRESS_SHIFT,
@@ -222,21 +223,15 @@ function decodeOffset(insn: Insn): void {
   insn.scale = 0;
   setSegment(insn, SEG_DS);
   if (addressBytes == 8) {
-    // A 64-bit offset does not fit the displacement: it goes through `imm`, which the address computation adds.
     const offset = fetch64();
-    insn.disp = 0;
     insn.imm = <i64>offset;
-    insn.ea = <u8>(given == <i32>SEG_FS || given == <i32>SEG_GS ? EA_64_SEGMENT : EA_64);
-    insn.extra = USES_OFFSET;
+    insn.ea = <u8>EA_64_OFFSET;
     return;
   }
   insn.disp = addressBytes == 4 ? <i32>fetch32() : <i32>fetch16();
   if (mode == CODE_64) insn.ea = <u8>EA_64_SHORT;
   else insn.ea = <u8>(addressBytes == 4 ? EA_32 : EA_16);
 }
-
-/** Insn.extra of the moffs forms with a 64-bit offset in `imm`. */
-export const USES_OFFSET: u32 = 0x6f66_6673;
 
 /** Register form rows of 0F 01: the whole ModRM byte names the instruction. SDM vol 2 table A-6. */
 function row0F01Register(): u32 {

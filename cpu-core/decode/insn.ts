@@ -46,6 +46,7 @@ export const EA_64_SEGMENT: u32 = 1; // 64-bit plus FS or GS base
 export const EA_64_SHORT: u32 = 2; // 64-bit mode, address truncated to 32 bits, plus FS or GS base if given
 export const EA_32: u32 = 3; // legacy: 32-bit offset, segment base and limit
 export const EA_16: u32 = 4; // legacy: 16-bit offset, segment base and limit
+export const EA_64_OFFSET: u32 = 5; // 64-bit offset in `imm`, plus FS or GS base if given
 
 // prettier-ignore
 @unmanaged @final

@@ -1,0 +1,215 @@
+/** The backend that computes: see ops/backend.ts for the vocabulary. */
+import {
+  CPU_REGS,
+  FLAG_AF,
+  FLAG_CF,
+  FLAG_OF,
+  FLAGS_STATUS,
+  RSP,
+} from "../abi/state";
+import { Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
+import { read, readForUpdate, write, writeUpdate } from "../mmu/access";
+import { effective, linear } from "../state/address";
+import { cpu, cpuBase, readReg, writeReg } from "../state/cpu";
+import { FlagsOf, getCF, materializeFlags, testCondition } from "../state/rflags";
+import { CODE_64 } from "../state/mode";
+import { branchTo, popLegacy, pushLegacy } from "./legacy";
+import { ShiftOf } from "../ops/backend";
+
+const RSP_OFFSET: u32 = RSP * 8;
+
+/** Sign-extends a value of width T to 64 bits, as late flags keep it. */
+// prettier-ignore
+@inline
+export function wide<T>(value: T): i64 {
+  if (sizeof<T>() == 1) return <i64>(<i8>value);
+  if (sizeof<T>() == 2) return <i64>(<i16>value);
+  if (sizeof<T>() == 4) return <i64>(<i32>value);
+  return <i64>value;
+}
+
+// prettier-ignore
+@unmanaged @final
+export class Interpreter {
+  @inline constant<T>(value: i64): T {
+    return <T>value;
+  }
+  @inline readSrc<T>(insn: Insn): T {
+    const src = <u32>insn.src;
+    if (src < OPERAND_IMMEDIATE) return readReg<T>(src);
+    if (src == OPERAND_IMMEDIATE) return <T>insn.imm;
+    return read<T>(linear(insn, sizeof<T>(), false));
+  }
+  @inline readDst<T>(insn: Insn): T {
+    const dst = <u32>insn.dst;
+    if (dst != OPERAND_MEMORY) return readReg<T>(dst);
+    return read<T>(linear(insn, sizeof<T>(), false));
+  }
+  @inline readUpdate<T>(insn: Insn): T {
+    const dst = <u32>insn.dst;
+    if (dst != OPERAND_MEMORY) return readReg<T>(dst);
+    return readForUpdate<T>(linear(insn, sizeof<T>(), true));
+  }
+  @inline writeUpdate<T>(insn: Insn, value: T): void {
+    const dst = <u32>insn.dst;
+    if (dst != OPERAND_MEMORY) writeReg<T>(dst, value);
+    else writeUpdate<T>(value);
+  }
+  @inline writeDst<T>(insn: Insn, value: T): void {
+    const dst = <u32>insn.dst;
+    if (dst != OPERAND_MEMORY) writeReg<T>(dst, value);
+    else write<T>(linear(insn, sizeof<T>(), true), value);
+  }
+  @inline readRegister<T>(offset: u32): T {
+    return readReg<T>(offset);
+  }
+  @inline writeRegister<T>(offset: u32, value: T): void {
+    writeReg<T>(offset, value);
+  }
+  @inline effectiveAddress(insn: Insn): u64 {
+    return effective(insn);
+  }
+
+  @inline push<T>(value: T): void {
+    if (cpu().mode == CODE_64) {
+      const address = readReg<u64>(RSP_OFFSET) - sizeof<T>();
+      write<T>(address, value);
+      writeReg<u64>(RSP_OFFSET, address);
+    } else {
+      pushLegacy<T>(value);
+    }
+  }
+  @inline pop<T>(): T {
+    if (cpu().mode == CODE_64) {
+      const address = readReg<u64>(RSP_OFFSET);
+      const value = read<T>(address);
+      writeReg<u64>(RSP_OFFSET, address + sizeof<T>());
+      return value;
+    }
+    return popLegacy<T>();
+  }
+
+  @inline add<T>(a: T, b: T): T { return <T>(a + b); }
+  @inline sub<T>(a: T, b: T): T { return <T>(a - b); }
+  @inline and<T>(a: T, b: T): T { return <T>(a & b); }
+  @inline or<T>(a: T, b: T): T { return <T>(a | b); }
+  @inline xor<T>(a: T, b: T): T { return <T>(a ^ b); }
+  @inline not<T>(a: T): T { return <T>(~a); }
+  @inline multiplyLow<T>(a: T, b: T): T { return <T>(a * b); }
+  @inline shl<T>(a: T, count: u32): T {
+    if (sizeof<T>() == 8) return <T>(<u64>a << <u64>count);
+    return <T>(<u32>a << count);
+  }
+  @inline shr<T>(a: T, count: u32): T {
+    if (sizeof<T>() == 8) return <T>(<u64>a >> <u64>count);
+    return <T>(<u32>a >> count);
+  }
+  @inline sar<T>(a: T, count: u32): T {
+    if (sizeof<T>() == 8) return <T>(<i64>a >> <i64>count);
+    return <T>(<i32>wide<T>(a) >> <i32>count);
+  }
+  @inline zeroExtend<F, T>(value: F): T { return <T>value; }
+  @inline signExtend<F, T>(value: F): T { return <T>wide<F>(value); }
+  @inline equal<T>(a: T, b: T): bool { return a == b; }
+  @inline select<T>(condition: bool, x: T, y: T): T { return condition ? x : y; }
+
+  @inline carry<T>(): T { return <T>getCF(); }
+  @inline condition(cc: u32): bool { return testCondition(cc); }
+  @inline setFlags<T>(kind: u32, a: T, b: T, result: T): void {
+    const state = cpu();
+    state.flagsOp = kind;
+    state.flagsA = wide<T>(a);
+    state.flagsB = wide<T>(b);
+    state.flagsResult = wide<T>(result);
+  }
+  @inline keepCarry(): void {
+    const carry = <u32>getCF();
+    cpu().rflags = (cpu().rflags & ~FLAG_CF) | carry;
+  }
+  @inline shiftCount<T>(insn: Insn): u32 {
+    const count = insn.src == <u8>OPERAND_IMMEDIATE ? <u32>insn.imm : <u32>readReg<u8>(<u32>insn.src);
+    return count & (sizeof<T>() == 8 ? 63 : 31);
+  }
+  @inline shiftFlags<T>(kind: ShiftOf, a: T, count: u32, result: T): void {
+    setShiftFlags<T>(kind, a, count, result);
+  }
+  @inline multiplyFlags<T>(a: T, b: T, result: T): void {
+    setMultiplyFlags<T>(a, b, result);
+  }
+
+  @inline jump(insn: Insn): void {
+    if (insn.code & 3) {
+      if ((insn.code & 3) == 3) cpu().rip += <u64>insn.imm;
+      else branchTo(<u32>cpu().rip + <u32>insn.imm, insn.code & 3);
+    }
+  }
+  @inline jumpIf(condition: bool, insn: Insn): void {
+    if (condition) this.jump(insn);
+  }
+  @inline jumpTo<T>(target: T): void {
+    if (sizeof<T>() == 8) cpu().rip = <u64>target;
+    else branchTo(<u32>target, sizeof<T>() == 4 ? 2 : 1);
+  }
+  @inline nextRip<T>(): T { return <T>cpu().rip; }
+
+  // Vector values.
+  @inline readXmm(offset: u32): v128 { return v128.load(cpuBase() + offset, 0x500); }
+  @inline writeXmm(offset: u32, value: v128): void { v128.store(cpuBase() + offset, value, 0x500); }
+}
+
+/** Flags of SHL, SHR, SAR: unchanged if the count is 0. OF is defined for counts of 1; for others it follows the same formula. */
+export function setShiftFlags<T>(kind: ShiftOf, a: T, count: u32, result: T): void {
+  if (count == 0) return;
+  const bits: u32 = sizeof<T>() * 8;
+  let carry: bool;
+  let overflow: bool;
+  if (kind == ShiftOf.SHL) {
+    carry = count <= bits && ((<u64>a >> <u64>(bits - count)) & 1) != 0;
+    overflow = ((<u64>result >> <u64>(bits - 1)) & 1) != <u64>carry;
+  } else if (kind == ShiftOf.SHR) {
+    carry = count <= bits && ((<u64>a >> <u64>(count - 1)) & 1) != 0;
+    overflow = ((<u64>a >> <u64>(bits - 1)) & 1) != 0;
+  } else {
+    carry = ((wide<T>(a) >> <i64>(count > 63 ? 63 : count - 1)) & 1) != 0;
+    overflow = false;
+  }
+  const state = cpu();
+  state.rflags = (state.rflags & ~(FLAG_CF | FLAG_OF | FLAG_AF)) | (carry ? FLAG_CF : 0) | (overflow ? FLAG_OF : 0);
+  state.flagsOp = FlagsOf.RESULT;
+  state.flagsResult = wide<T>(result);
+}
+
+/** CF and OF of IMUL: whether the signed product needs more than T. SF, ZF, PF are undefined: they follow the result. */
+export function setMultiplyFlags<T>(a: T, b: T, result: T): void {
+  let lost: bool;
+  if (sizeof<T>() == 8) lost = multiplyHighSigned(<i64>a, <i64>b) != <i64>result >> 63;
+  else lost = wide<T>(a) * wide<T>(b) != wide<T>(result);
+  setCarryOverflow(lost);
+  cpu().flagsOp = FlagsOf.RESULT;
+  cpu().flagsResult = wide<T>(result);
+}
+
+/** Sets CF and OF to `value`, AF to 0; to be followed by a FlagsOf.RESULT. */
+export function setCarryOverflow(value: bool): void {
+  cpu().rflags = (cpu().rflags & ~(FLAG_CF | FLAG_OF | FLAG_AF)) | (value ? FLAG_CF | FLAG_OF : 0);
+}
+
+/** Upper 64 bits of an unsigned product. */
+export function multiplyHigh(a: u64, b: u64): u64 {
+  const al = a & 0xffff_ffff,
+    ah = a >> 32,
+    bl = b & 0xffff_ffff,
+    bh = b >> 32;
+  const low = al * bl;
+  const middle = ah * bl + (low >> 32);
+  const cross = al * bh + (middle & 0xffff_ffff);
+  return ah * bh + (middle >> 32) + (cross >> 32);
+}
+
+/** Upper 64 bits of a signed product. */
+export function multiplyHighSigned(a: i64, b: i64): i64 {
+  let high = <i64>multiplyHigh(<u64>a, <u64>b);
+  if (a < 0) high -= b;
+  if (b < 0) high -= a;
+  return high;
+}

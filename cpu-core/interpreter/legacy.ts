@@ -1,0 +1,42 @@
+/** Stacks and near branches outside 64-bit mode, where SS and CS have bases and limits. */
+import { RSP, SEG_CS, SEG_SS } from "../abi/state";
+import { raiseGP } from "../interrupts/raise";
+import { read, write } from "../mmu/access";
+import { cpu, readReg, writeReg } from "../state/cpu";
+import { stackSize } from "../state/mode";
+import { limitOf, linearIn } from "../state/segments";
+
+const RSP_OFFSET: u32 = RSP * 8;
+
+/** Pushes by the width of the stack pointer (SS.B). */
+export function pushLegacy<T>(value: T): void {
+  if (stackSize() == 4) {
+    const offset = readReg<u32>(RSP_OFFSET) - sizeof<T>();
+    write<T>(linearIn(SEG_SS, offset, sizeof<T>(), true), value);
+    writeReg<u32>(RSP_OFFSET, offset);
+  } else {
+    const offset = (readReg<u32>(RSP_OFFSET) - sizeof<T>()) & 0xffff;
+    write<T>(linearIn(SEG_SS, offset, sizeof<T>(), true), value);
+    writeReg<u16>(RSP_OFFSET, <u16>offset);
+  }
+}
+
+export function popLegacy<T>(): T {
+  if (stackSize() == 4) {
+    const offset = readReg<u32>(RSP_OFFSET);
+    const value = read<T>(linearIn(SEG_SS, offset, sizeof<T>(), false));
+    writeReg<u32>(RSP_OFFSET, offset + sizeof<T>());
+    return value;
+  }
+  const offset = <u32>readReg<u16>(RSP_OFFSET);
+  const value = read<T>(linearIn(SEG_SS, offset, sizeof<T>(), false));
+  writeReg<u16>(RSP_OFFSET, <u16>(offset + sizeof<T>()));
+  return value;
+}
+
+/** Near branch to EIP or IP (`widthCode` 2 or 1); #GP(0) beyond the limit of CS. */
+export function branchTo(target: u32, widthCode: u32): void {
+  if (widthCode == 1) target &= 0xffff;
+  if (target > limitOf(SEG_CS)) raiseGP(0);
+  cpu().rip = <u64>target;
+}

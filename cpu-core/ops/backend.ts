@@ -1,0 +1,54 @@
+/**
+ * How an instruction's meaning is written once and serves twice.
+ *
+ * A semantic function is generic over a backend B: with `Interpreter` (interpreter/backend.ts) every operation
+ * computes at once; with `Translator` (jit/backend.ts) the same call writes the WebAssembly that will compute it.
+ * A backend is a class without fields; on<B>() is its only, imaginary, instance, so that `on<B>().add<T>(a, b)` is
+ * resolved and inlined when compiling. What `readSrc` returns is inferred: T itself in the interpreter, the number of
+ * a wasm local in the translator. So semantics pass values around and never look at them:
+ *
+ *     never  if (value == 0) ...       say  b.select<T>(condition, x, y)
+ *     may    if (insn.cc == 4) ...     fields of the Insn are known when translating
+ *
+ * All faulting accesses come before the first write of a register or flag: an instruction that unwinds can be
+ * restarted.
+ *
+ * The vocabulary (T is u8, u16, u32 or u64; V<T> is T or a local):
+ *
+ *     constant<T>(i64)                              V<T>
+ *     readSrc<T>(insn), readDst<T>(insn)            operands; readDst only reads
+ *     readUpdate<T>(insn), writeUpdate<T>(insn, v)  destination of a read-modify-write
+ *     writeDst<T>(insn, v)                          destination that is only written
+ *     readRegister<T>(offset), writeRegister<T>(offset, v)
+ *     effectiveAddress(insn)                        what LEA computes, V<u64>
+ *     push<T>(v), pop<T>()                          64-bit stacks or by SS.B; pop moves RSP
+ *     add sub and or xor <T>(a, b), not<T>(a)
+ *     shl shr sar <T>(a, count), multiplyLow<T>(a, b)
+ *     zeroExtend<F, T>(v), signExtend<F, T>(v)
+ *     carry<T>()                                    CF as 0 or 1
+ *     condition(cc), equal<T>(a, b)                 V<bool>
+ *     select<T>(bool, x, y)
+ *     setFlags<T>(kind, a, b, result), keepCarry()  late flags (state/rflags.ts); keepCarry before INC, DEC
+ *     shiftFlags<T>(ShiftOf, a, count, result), multiplyFlags<T>(a, b, result)
+ *     shiftCount<T>(insn)                           masked to 5 or 6 bits, V<u32>
+ *     jump(insn), jumpIf(bool, insn)                relative branches
+ *     jumpTo<T>(v)                                  absolute near branch
+ *     nextRip<T>()                                  address of the following instruction
+ *
+ * Vector values (V<v128>): see the end of each backend.
+ *
+ * An instruction without a generic form is a plain function on CpuState (slow tier); translated code calls it.
+ */
+
+/** The imaginary instance of a backend. */
+// prettier-ignore
+@inline
+export function on<B>(): B {
+  return changetype<B>(0);
+}
+
+export const enum ShiftOf {
+  SHL,
+  SHR,
+  SAR,
+}

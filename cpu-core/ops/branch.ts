@@ -1,0 +1,43 @@
+/** Near branches: Jcc, JMP, CALL, RET, and their indirect forms. */
+import { Insn } from "../decode/insn";
+import { on } from "./backend";
+
+/** Jcc rel. */
+export function jcc<B>(insn: Insn): void {
+  const b = on<B>();
+  b.jumpIf(b.condition(insn.cc & 15), insn);
+}
+
+/** JMP rel. */
+export function jmp<B>(insn: Insn): void {
+  on<B>().jump(insn);
+}
+
+/** CALL rel. */
+export function call<B, T>(insn: Insn): void {
+  const b = on<B>();
+  b.push<T>(b.nextRip<T>());
+  b.jump(insn);
+}
+
+/** JMP r/m. */
+export function jmpIndirect<B, T>(insn: Insn): void {
+  const b = on<B>();
+  b.jumpTo<T>(b.readSrc<T>(insn));
+}
+
+/** CALL r/m. */
+export function callIndirect<B, T>(insn: Insn): void {
+  const b = on<B>();
+  const target = b.readSrc<T>(insn);
+  b.push<T>(b.nextRip<T>());
+  b.jumpTo<T>(target);
+}
+
+/** RET, RET imm16. */
+export function ret<B, T>(insn: Insn): void {
+  const b = on<B>();
+  const target = b.pop<T>();
+  b.releaseStack(<u32>insn.imm);
+  b.jumpTo<T>(target);
+}

@@ -1,0 +1,49 @@
+/**
+ * XMM registers and MXCSR. A vector register is named by its byte offset from CPU_XMM (16 x number), as Insn has it.
+ * SDM vol 1 "MXCSR Control and Status Register".
+ */
+import { CPU_XMM } from "../abi/state";
+import { cpu, cpuBase } from "./cpu";
+
+/** Bits of MXCSR that exist; setting another one is #GP. */
+export const MXCSR_MASK: u32 = 0xffff;
+export const MXCSR_DEFAULT: u32 = 0x1f80;
+export const MXCSR_DAZ: u32 = 1 << 6;
+export const MXCSR_MASKS_SHIFT: u32 = 7;
+export const MXCSR_MASKS: u32 = 0x3f << 7;
+export const MXCSR_RC: u32 = 3 << 13;
+export const MXCSR_FTZ: u32 = 1 << 15;
+export const MXCSR_PE: u32 = 1 << 5;
+
+/** Address of a vector register. */
+@inline
+export function xmmAddress(offset: u32): usize {
+  return cpuBase() + CPU_XMM + offset;
+}
+
+@inline
+export function readXmm(offset: u32): v128 {
+  return v128.load(cpuBase() + offset, CPU_XMM);
+}
+
+@inline
+export function writeXmm(offset: u32, value: v128): void {
+  v128.store(cpuBase() + offset, value, CPU_XMM);
+}
+
+/** One scalar lane, lane 0. */
+@inline
+export function readXmmScalar<T>(offset: u32): T {
+  return load<T>(cpuBase() + offset, CPU_XMM);
+}
+
+@inline
+export function writeXmmScalar<T>(offset: u32, value: T): void {
+  store<T>(cpuBase() + offset, value, CPU_XMM);
+}
+
+/** Power-on values. */
+export function initialiseSimd(): void {
+  cpu().mxcsr = MXCSR_DEFAULT;
+  memory.fill(cpuBase() + CPU_XMM, 0, 256);
+}
