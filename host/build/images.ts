@@ -37,7 +37,14 @@ export interface BootDiskParts {
 /** The boot map: u32 fields from the start of its sector. */
 export const BOOT_MAP_SECTOR = 1;
 export const BOOT_MAP_MAGIC = 0x54495642; // "BVIT"
-export const BOOT_MAP = { magic: 0, kernel_lba: 4, kernel_bytes: 8, initrd_lba: 12, initrd_bytes: 16, command_line_bytes: 20 };
+export const BOOT_MAP = {
+  magic: 0,
+  kernel_lba: 4,
+  kernel_bytes: 8,
+  initrd_lba: 12,
+  initrd_bytes: 16,
+  command_line_bytes: 20,
+};
 export const COMMAND_LINE_SECTOR = 2;
 export const COMMAND_LINE_MAX_BYTES = 4 * SECTOR_BYTES - 1; // Linux's COMMAND_LINE_SIZE is 2048, the NUL included
 export const LOADER_SECTOR = 6;
@@ -54,7 +61,9 @@ const MAX_LOADER_BYTES = (KERNEL_SECTOR - LOADER_SECTOR) * SECTOR_BYTES;
 export function composeBootDisk(parts: BootDiskParts): Uint8Array {
   const command_line = new TextEncoder().encode(parts.command_line);
   if (command_line.length > COMMAND_LINE_MAX_BYTES) {
-    throw new Error(`kernel command line is too long: ${command_line.length} bytes, at most ${COMMAND_LINE_MAX_BYTES}`);
+    throw new Error(
+      `kernel command line is too long: ${command_line.length} bytes, at most ${COMMAND_LINE_MAX_BYTES}`,
+    );
   }
   if (parts.loader.length > MAX_LOADER_BYTES) {
     throw new Error(`boot loader is too long: ${parts.loader.length} bytes, at most ${MAX_LOADER_BYTES}`);
@@ -89,11 +98,16 @@ export function composeBootDisk(parts: BootDiskParts): Uint8Array {
 /** Throws unless `kernel` can be booted by our loader. Source: Linux: Documentation/arch/x86/boot.rst. */
 export function checkBzImage(kernel: Uint8Array): void {
   const view = new DataView(kernel.buffer, kernel.byteOffset, kernel.byteLength);
-  if (kernel.length < 1024 || view.getUint16(0x1fe, true) !== 0xaa55 || view.getUint32(0x202, true) !== 0x53726448) {
+  if (
+    kernel.length < 1024 ||
+    view.getUint16(0x1fe, true) !== 0xaa55 ||
+    view.getUint32(0x202, true) !== 0x53726448
+  ) {
     throw new Error("kernel is not a bzImage: no setup header");
   }
   const version = view.getUint16(0x206, true);
-  if (version < 0x202) throw new Error(`kernel is too old: boot protocol 0x${version.toString(16)}, need 2.02`);
+  if (version < 0x202)
+    throw new Error(`kernel is too old: boot protocol 0x${version.toString(16)}, need 2.02`);
   if ((view.getUint8(0x211) & 1) === 0) throw new Error("kernel is a zImage, need a bzImage");
   const setup_sectors = view.getUint8(0x1f1) || 4;
   if (kernel.length <= (setup_sectors + 1) * SECTOR_BYTES) throw new Error("kernel image is truncated");

@@ -53,7 +53,15 @@ const DIAGNOSTIC_PASSED = 0x01;
 
 /** One disk on the cable, with the registers that each device keeps for itself. */
 class AtaDevice {
-  readonly taskfile = { features: 0, error: 0, sector_count: 0, lba_low: 0, lba_mid: 0, lba_high: 0, device: 0 };
+  readonly taskfile = {
+    features: 0,
+    error: 0,
+    sector_count: 0,
+    lba_low: 0,
+    lba_mid: 0,
+    lba_high: 0,
+    device: 0,
+  };
   /** The previous contents of the address registers: bits 15:8 of the count, 47:24 of the address. */
   readonly previous = { sector_count: 0, lba_low: 0, lba_mid: 0, lba_high: 0 };
   status = DRDY | DSC;
@@ -84,12 +92,21 @@ class AtaDevice {
   }
 
   get cylinders(): number {
-    return Math.min(16383, Math.max(1, Math.floor(this.disk.nr_sectors / (this.heads * this.sectors_per_track))));
+    return Math.min(
+      16383,
+      Math.max(1, Math.floor(this.disk.nr_sectors / (this.heads * this.sectors_per_track))),
+    );
   }
 
   /** What the registers hold after reset and EXECUTE DEVICE DIAGNOSTIC. ATA-6 9.12 "Signature and persistence". */
   signature(): void {
-    Object.assign(this.taskfile, { sector_count: 1, lba_low: 1, lba_mid: 0, lba_high: 0, error: DIAGNOSTIC_PASSED });
+    Object.assign(this.taskfile, {
+      sector_count: 1,
+      lba_low: 1,
+      lba_mid: 0,
+      lba_high: 0,
+      error: DIAGNOSTIC_PASSED,
+    });
     this.taskfile.device &= DEV;
     this.status = DRDY | DSC;
     this.block_bytes = this.sectors_left = 0;
@@ -332,11 +349,18 @@ export class IdeChannel implements PortDevice {
     } else {
       count = taskfile.sector_count || 256;
       if (taskfile.device & LBA) {
-        lba = taskfile.lba_low | (taskfile.lba_mid << 8) | (taskfile.lba_high << 16) | ((taskfile.device & 15) << 24);
+        lba =
+          taskfile.lba_low |
+          (taskfile.lba_mid << 8) |
+          (taskfile.lba_high << 16) |
+          ((taskfile.device & 15) << 24);
       } else {
         const cylinder = taskfile.lba_mid | (taskfile.lba_high << 8);
         const head = taskfile.device & 15;
-        lba = taskfile.lba_low === 0 ? -1 : (cylinder * device.heads + head) * device.sectors_per_track + taskfile.lba_low - 1;
+        lba =
+          taskfile.lba_low === 0
+            ? -1
+            : (cylinder * device.heads + head) * device.sectors_per_track + taskfile.lba_low - 1;
       }
     }
     if (lba < 0 || lba + count > device.disk.nr_sectors) {
@@ -354,7 +378,12 @@ export class IdeChannel implements PortDevice {
     taskfile.lba_mid = (lba >>> 8) & 0xff;
     taskfile.lba_high = (lba >>> 16) & 0xff;
     const top = Math.floor(lba / 0x100_0000);
-    if (ext) Object.assign(previous, { lba_low: top & 0xff, lba_mid: (top >>> 8) & 0xff, lba_high: (top >>> 16) & 0xff });
+    if (ext)
+      Object.assign(previous, {
+        lba_low: top & 0xff,
+        lba_mid: (top >>> 8) & 0xff,
+        lba_high: (top >>> 16) & 0xff,
+      });
     else taskfile.device = (taskfile.device & 0xf0) | (top & 15);
   }
 

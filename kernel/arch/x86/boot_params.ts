@@ -126,7 +126,10 @@ function readE820(ram: Ram, pa: number): E820Entry[] {
 
 /** Offsets: Linux: include/uapi/linux/screen_info.h. */
 function readScreenInfo(ram: Ram, pa: number): ScreenInfo {
-  const field = (offset: number): ColorField => ({ size: ram.read8(pa + offset), position: ram.read8(pa + offset + 1) });
+  const field = (offset: number): ColorField => ({
+    size: ram.read8(pa + offset),
+    position: ram.read8(pa + offset + 1),
+  });
   return {
     orig_x: ram.read8(pa + 0x00),
     orig_y: ram.read8(pa + 0x01),
