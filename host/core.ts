@@ -1,0 +1,131 @@
+/**
+ * The CPU core (cpu-core/, compiled to WebAssembly) as the host holds it: its memory, its exports, what it imports.
+ *
+ * One Core is one power-on: a fresh memory and a fresh instance of the compiled module. The imports lead to the buses
+ * (host/bus.ts) and the interrupt controllers; a fault inside the core unwinds by throwing UNWIND through all wasm frames to
+ * the run loop (host/run_loop.ts). Interface: cpu-core/index.ts, cpu-core/host.ts; memory map: cpu-core/abi/layout.ts.
+ */
+import { RAM_BASE, ROM_BASE, ROM_SIZE, STATE_BASE, VRAM_BASE, VRAM_SIZE } from "../cpu-core/abi/layout.ts";
+import { CPU_SCRATCH } from "../cpu-core/abi/state.ts";
+import { linkModule } from "./jit_linker.ts";
+
+/** What cpu-core/index.ts exports. Numbers are i32: addresses and register words come out signed. */
+export interface CoreExports {
+  readonly table: WebAssembly.Table;
+  /** CPU to the state after RESET#: SDM vol 3A "Processor State After Reset". */
+  reset(ram_bytes: number): void;
+  /** Executes at most `budget` instructions, or a few more; returns an EXIT_* (cpu-core/abi/exit.ts). May throw UNWIND. */
+  run(budget: number): number;
+  /** After UNWIND: delivers the exception to the guest. 0, or EXIT_SHUTDOWN. */
+  deliver_raised(): number;
+  /** Level of the INTR pin. */
+  set_intr(level: number): void;
+  raise_nmi(): void;
+  /** Makes the current run() return EXIT_UNWOUND after the current instruction. */
+  request_stop(): void;
+  /** Drops decoded code of the physical range. */
+  invalidate_code(pa: number, length_bytes: number): void;
+  flush_tlb(): void;
+  invlpg(lo: number, hi: number): void;
+  set_cr(register: number, lo: number, hi: number): void;
+  write_msr(msr: number, lo: number, hi: number): void;
+  /** The value is in the scratch words 0 (low) and 1 (high). */
+  read_msr(msr: number): void;
+  fxsave(pa: number): void;
+  fxrstor(pa: number): void;
+  /** Makes the status flags in CPU_RFLAGS valid. */
+  materialize_flags(): void;
+  /** EAX, EBX, ECX, EDX are in the scratch words 0-3. */
+  cpuid(leaf: number, subleaf: number): void;
+  set_a20(level: number): void;
+}
+
+/** What the board gives the core. */
+export interface CoreEnvironment {
+  portRead(port: number, size: number): number;
+  portWrite(port: number, size: number, value: number): void;
+  mmioRead(pa: number, size: number): number;
+  mmioWrite(pa: number, size: number, value: number): void;
+  interruptAcknowledge(): number;
+  /** Cycles since power-on. */
+  readTsc(): number;
+  random32(): number;
+}
+
+/** What raise_unwind throws: constant, because capturing a stack would cost four times the unwinding. */
+export const UNWIND = Object.freeze({ unwind: true });
+
+const WASM_PAGE_BYTES = 0x1_0000;
+
+export class Core {
+  readonly memory: WebAssembly.Memory;
+  readonly exports: CoreExports;
+  readonly bytes: Uint8Array;
+  /** This CPU's state (cpu-core/abi/state.ts): index is the field's offset divided by 4. */
+  readonly state: Uint32Array;
+  /** The firmware ROM and the linear framebuffer. */
+  readonly rom: Uint8Array;
+  readonly video_memory: Uint8Array;
+  readonly #scratch = CPU_SCRATCH >>> 2;
+
+  constructor(
+    module: WebAssembly.Module,
+    readonly ram_bytes: number,
+    environment: CoreEnvironment,
+  ) {
+    this.memory = new WebAssembly.Memory({ initial: (RAM_BASE + ram_bytes) / WASM_PAGE_BYTES });
+    const { buffer } = this.memory;
+    this.bytes = new Uint8Array(buffer);
+    this.state = new Uint32Array(buffer, STATE_BASE, 0x400);
+    this.rom = new Uint8Array(buffer, ROM_BASE, ROM_SIZE);
+    this.video_memory = new Uint8Array(buffer, VRAM_BASE, VRAM_SIZE);
+    const env = {
+      memory: this.memory,
+      cpu_base: new WebAssembly.Global({ value: "i32", mutable: false }, STATE_BASE),
+      port_read: (port: number, size: number) => environment.portRead(port & 0xffff, size),
+      port_write: (port: number, size: number, value: number) => environment.portWrite(port & 0xffff, size, value),
+      mmio_read: (pa: number, size: number) => environment.mmioRead(pa >>> 0, size),
+      mmio_write: (pa: number, size: number, value: number) => environment.mmioWrite(pa >>> 0, size, value),
+      interrupt_acknowledge: () => environment.interruptAcknowledge(),
+      read_tsc: () => environment.readTsc(),
+      random32: () => environment.random32(),
+      raise_unwind: () => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error
+        throw UNWIND;
+      },
+      link_module: (address: number, length_bytes: number, nr_functions: number) =>
+        linkModule(this, address >>> 0, length_bytes, nr_functions),
+      abort: (_message: number, _file: number, line: number, column: number) => {
+        throw new Error(`cpu-core aborted at ${line}:${column}`);
+      },
+    };
+    const instance = new WebAssembly.Instance(module, { env });
+    this.exports = instance.exports as unknown as CoreExports;
+  }
+
+  read32(offset: number): number {
+    return this.state[offset >>> 2];
+  }
+
+  write32(offset: number, value: number): void {
+    this.state[offset >>> 2] = value;
+  }
+
+  /** Reads a 64-bit word as a signed number: exact for canonical addresses and values within +-2^53. */
+  read64(offset: number): number {
+    const index = offset >>> 2;
+    return (this.state[index + 1] | 0) * 0x1_0000_0000 + this.state[index];
+  }
+
+  /** Writes the low 64 bits of an integer. */
+  write64(offset: number, value: number): void {
+    const index = offset >>> 2;
+    this.state[index] = value;
+    this.state[index + 1] = Math.floor(value / 0x1_0000_0000);
+  }
+
+  /** A word that an export left for the host. */
+  scratch(index: number): number {
+    return this.state[this.#scratch + index];
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Links code that the core's translator wrote (cpu-core/jit) into the running machine: bytes -> WebAssembly.Module ->
+ * instance -> slots of the core's table, which it calls through. The module imports the memory and, by name, any export
+ * of the core; its functions are exported as f0, f1, ...
+ */
+import type { Core } from "./core.ts";
+
+/**
+ * Compiles and links the module at `address`. Returns the table slot of f0, the others follow; -1 if there is no room for
+ * another module (the host's limit of code or mappings): the core then goes on interpreting.
+ */
+export function linkModule(core: Core, address: number, length_bytes: number, nr_functions: number): number {
+  const bytes = core.bytes.slice(address, address + length_bytes);
+  let instance: WebAssembly.Instance;
+  try {
+    const module = new WebAssembly.Module(bytes);
+    instance = new WebAssembly.Instance(module, {
+      env: { ...(core.exports as unknown as WebAssembly.ModuleImports), memory: core.memory },
+    });
+  } catch (error) {
+    // Only exhaustion is an expected failure; a module the engine rejects is a bug of the translator.
+    if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError) throw error;
+    return -1;
+  }
+  const { table } = core.exports;
+  const first = table.grow(nr_functions);
+  for (let n = 0; n < nr_functions; n++) table.set(first + n, instance.exports[`f${n}`] as () => void);
+  return first;
+}
