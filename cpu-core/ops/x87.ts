@@ -10,7 +10,7 @@ import {
 } from "../abi/state";
 import { VECTOR_MF } from "../abi/vectors";
 import { INSN_MEMORY, Insn } from "../decode/insn";
-import { effectiveAddress } from "../interpreter/backend";
+import { linear } from "../state/address";
 import { raise, raiseNM, raiseUD } from "../interrupts/raise";
 import { checkWritable, read, write } from "../mmu/access";
 import { cpu, cpuBase, writeReg } from "../state/cpu";
@@ -36,7 +36,7 @@ import { DE, EXCEPTIONS, IE, OE, UE, beginX87, isSuppressed, masks, raised } fro
 import {
   arctangent, cosine, exponential, isOutOfRange, loadConstant, logarithm, logarithmPlusOne, sine, tangent,
 } from "../x87/transcendental";
-import { loadEnvironment, restoreState, saveState, storeEnvironment } from "./x87_env";
+import { environmentSize, loadEnvironment, restoreState, saveState, storeEnvironment } from "./x87_env";
 
 /** Executes an instruction with opcode byte `insn.cc` (D8-DF, or 9B). */
 export function x87(insn: Insn): void {
@@ -81,9 +81,37 @@ function noteMemory(insn: Insn, address: u64): void {
   cpu().x87Ds = load<u16>(cpuBase() + <u32>insn.segment * SEGMENT_SIZE, CPU_SEGMENTS);
 }
 
+/** Bytes of the memory operand. */
+function memorySize(insn: Insn, page: u32, reg: u32): u32 {
+  switch (page) {
+    case 1:
+      if (reg < 4) return 4;
+      return (reg & 1) != 0 ? 2 : environmentSize(insn);
+    case 3:
+      return reg < 4 ? 4 : 10;
+    case 4:
+      return 8;
+    case 5:
+      if (reg < 4) return 8;
+      return reg == 7 ? 2 : environmentSize(insn) + 80;
+    case 6:
+      return 2;
+    case 7:
+      if (reg < 4) return 2;
+      return (reg & 1) != 0 ? 8 : 10;
+    default:
+      return 4;
+  }
+}
+
+/** True if the instruction writes its memory operand. */
+function isStore(page: u32, reg: u32): bool {
+  return (page & 1) != 0 && (reg == 2 || reg == 3 || reg >= 6 || (reg == 1 && page != 1));
+}
+
 /** D8-DF with a memory operand; `page` is the low three bits of the opcode, `reg` the ModRM field. */
 function memoryForm(insn: Insn, page: u32, reg: u32): void {
-  const address = effectiveAddress(insn);
+  const address = linear(insn, memorySize(insn, page, reg), isStore(page, reg));
   switch (page) {
     case 0: // D8: f32 arithmetic
       begin(insn);

@@ -4,7 +4,7 @@
  */
 import { CPU_XMM, CR0_EM, CR0_TS, CR4_OSFXSR, EFER_LMA } from "../abi/state";
 import { INSN_OPERAND_16, INSN_REX_W, Insn } from "../decode/insn";
-import { effectiveAddress } from "../interpreter/backend";
+import { linear } from "../state/address";
 import { raiseGP, raiseNM } from "../interrupts/raise";
 import { checkWritable, read, write } from "../mmu/access";
 import { cpu, cpuBase } from "../state/cpu";
@@ -33,8 +33,9 @@ function isShort(insn: Insn): bool {
   return cpu().mode == CODE_16 ? !toggled : toggled;
 }
 
+/** Bytes of the environment. */
 @inline
-function environmentSize(insn: Insn): u32 {
+export function environmentSize(insn: Insn): u32 {
   return isShort(insn) ? 14 : 28;
 }
 
@@ -155,16 +156,16 @@ function nrVectorRegisters(): u32 {
   return cpu().mode == CODE_64 ? 16 : 8;
 }
 
-function fxAddress(insn: Insn): u64 {
+function fxAddress(insn: Insn, forWrite: bool): u64 {
   if ((cpu().cr0 & (CR0_EM | CR0_TS)) != 0) raiseNM();
-  const address = effectiveAddress(insn);
+  const address = linear(insn, 512, forWrite);
   if ((address & 15) != 0) raiseGP(0);
   return address;
 }
 
 /** FXSAVE, FXSAVE64. Bytes 416-511 are left alone. */
 export function fxsave(insn: Insn): void {
-  const address = fxAddress(insn);
+  const address = fxAddress(insn, true);
   checkWritable(address, 512);
   write<u16>(address, cpu().x87Control);
   write<u16>(at(address, 2), cpu().x87Status);
@@ -197,7 +198,7 @@ export function fxsave(insn: Insn): void {
 
 /** FXRSTOR, FXRSTOR64. #GP(0) for reserved bits of MXCSR. */
 export function fxrstor(insn: Insn): void {
-  const address = fxAddress(insn);
+  const address = fxAddress(insn, false);
   const mxcsr = read<u32>(at(address, 24));
   read<u8>(at(address, 511));
   if (hasVectorState() && (mxcsr & ~MXCSR_MASK) != 0) raiseGP(0);

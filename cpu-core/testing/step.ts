@@ -2,7 +2,7 @@
  * The core with a surface for tests: one instruction at a time, without blocks or delivery of exceptions.
  * test/cpu/core.ts drives it and compares with the real CPU.
  */
-import { flushTlb, clearTlb } from "../mmu/tlb";
+import { clearTlb } from "../mmu/tlb";
 import { setRamBytes } from "../mmu/physical";
 import { decode } from "../decode/decode";
 import { INSN_SIZE, Insn } from "../decode/insn";
@@ -10,6 +10,7 @@ import { Op } from "../ops/op";
 import { x87 } from "../ops/x87";
 import { CODE_64 } from "../state/mode";
 import { cpu } from "../state/cpu";
+import { materializeFlags } from "../state/rflags";
 import { raiseUD } from "../interrupts/raise";
 
 const insn: usize = memory.data(INSN_SIZE, 16);
@@ -20,7 +21,10 @@ export function prepare(ramBytes: u32): void {
   clearTlb();
 }
 
-export { flushTlb };
+/** Works the status flags out into RFLAGS. */
+export function materialize(): void {
+  materializeFlags();
+}
 
 /** Decodes and executes the instruction of `length` bytes at `address` in linear memory; RIP is where it lies for the guest. */
 export function step(address: usize, length: u32): void {
