@@ -30,9 +30,9 @@ import {
   resultSignExponent, setOperandWasDenormal, squareRoot, subtract,
 } from "../x87/float80";
 import {
-  extract, extractedMantissa, extractedSignExponent, remainder, remainderIsPartial, remainderQuotient, roundToIntegral, scale,
+  extract, extractedMantissa, extractedSignExponent, remainder, remainderIsDone, remainderIsPartial, remainderQuotient, roundToIntegral, scale,
 } from "../x87/remainder";
-import { DE, EXCEPTIONS, IE, OE, UE, beginX87, isSuppressed, masks, raised } from "../x87/round";
+import { DE, EXCEPTIONS, IE, OE, PE, ROUNDED_UP, UE, beginX87, isSuppressed, masks, raised, withdraw } from "../x87/round";
 import {
   arctangent, cosine, exponential, isOutOfRange, loadConstant, logarithm, logarithmPlusOne, sine, tangent,
 } from "../x87/transcendental";
@@ -497,6 +497,7 @@ function transcendentalForm(which: u32): void {
       return;
     case 0xe: // FSIN
     case 0xf: // FCOS
+      setCondition(STATUS_C2, 0);
       if (!haveOperand(0)) return;
       if (isOutOfRange(stSignExponent(0)) && stMantissa(0) >> 63 != 0) {
         setCondition(STATUS_C1 | STATUS_C2, STATUS_C2);
@@ -504,7 +505,6 @@ function transcendentalForm(which: u32): void {
       }
       if (which == 0xe) sine(stMantissa(0), stSignExponent(0));
       else cosine(stMantissa(0), stSignExponent(0));
-      setCondition(STATUS_C2, 0);
       resultToSt(0);
       return;
   }
@@ -565,7 +565,8 @@ function pushResult(): void {
     if (stackOverflow()) push(INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT);
     return;
   }
-  if (!isSuppressed()) push(resultMantissa, resultSignExponent);
+  // A denormal is loaded even if the exception is unmasked, a signaling NaN is not.
+  if ((raised & ~masks & IE) == 0) push(resultMantissa, resultSignExponent);
   commitRaised();
 }
 
@@ -656,14 +657,12 @@ function compareToFlags(i: u32, quiet: bool, thenPop: bool): void {
     suppressed = isSuppressed();
     commitRaised();
   }
-  if (!suppressed) {
-    let flags: u32 = 0;
-    if (order == LESS) flags = FLAG_CF;
-    else if (order == EQUAL) flags = FLAG_ZF;
-    else if (order == UNORDERED) flags = FLAG_CF | FLAG_ZF | FLAG_PF;
-    setFlagBits(FLAGS_STATUS, flags);
-    if (thenPop) pop();
-  }
+  let flags: u32 = 0;
+  if (order == LESS) flags = FLAG_CF;
+  else if (order == EQUAL) flags = FLAG_ZF;
+  else if (order == UNORDERED) flags = FLAG_CF | FLAG_ZF | FLAG_PF;
+  setFlagBits(FLAGS_STATUS, flags);
+  if (thenPop && !suppressed) pop();
 }
 
 /** FCMOVcc: `which` 0-3 B, E, BE, U; 4-7 their opposites. */
@@ -734,9 +733,11 @@ function examine(): void {
 }
 
 function partialRemainder(toNearest: bool): void {
+  setCondition(STATUS_C2, 0);
   if (!haveTwo(1, 0)) return;
   remainder(stMantissa(0), stSignExponent(0), stMantissa(1), stSignExponent(1), toNearest);
   resultToSt(0);
+  if (!remainderIsDone) return;
   let bits: u32 = remainderIsPartial ? STATUS_C2 : 0;
   if ((remainderQuotient & 1) != 0) bits |= STATUS_C1;
   if ((remainderQuotient & 2) != 0) bits |= STATUS_C3;
@@ -767,13 +768,13 @@ function exponentAndSignificand(): void {
 
 /** FPTAN. */
 function tangentAndOne(): void {
+  setCondition(STATUS_C2, 0);
   if (!haveOneAndRoom()) return;
   if (isOutOfRange(stSignExponent(0)) && stMantissa(0) >> 63 != 0) {
     setCondition(STATUS_C1 | STATUS_C2, STATUS_C2);
     return;
   }
   tangent(stMantissa(0), stSignExponent(0));
-  setCondition(STATUS_C2, 0);
   if (!isSuppressed()) {
     setSt(0, resultMantissa, resultSignExponent);
     // A NaN is pushed in place of the 1.
@@ -785,6 +786,7 @@ function tangentAndOne(): void {
 
 /** FSINCOS. */
 function sineAndCosine(): void {
+  setCondition(STATUS_C2, 0);
   if (!haveOneAndRoom()) return;
   const mantissa = stMantissa(0);
   const signExponent = stSignExponent(0);
@@ -792,7 +794,6 @@ function sineAndCosine(): void {
     setCondition(STATUS_C1 | STATUS_C2, STATUS_C2);
     return;
   }
-  setCondition(STATUS_C2, 0);
   sine(mantissa, signExponent);
   const sineMantissa = resultMantissa;
   const sineSignExponent = resultSignExponent;
@@ -809,10 +810,11 @@ function clearExceptions(): void {
   cpu().x87Status &= <u16>~(EXCEPTIONS | STATUS_STACK_FAULT | STATUS_ERROR_SUMMARY | STATUS_BUSY);
 }
 
-/** True if a store to memory does not happen: an unmasked fault, or unmasked overflow or underflow. */
-@inline
+/** True if a store to memory does not happen: an unmasked fault, or unmasked overflow or underflow (and then nothing was rounded). */
 function isStoreSuppressed(): bool {
-  return (raised & ~masks & (IE | DE | OE | UE)) != 0;
+  if ((raised & ~masks & (IE | DE | OE | UE)) == 0) return false;
+  withdraw(PE | ROUNDED_UP);
+  return true;
 }
 
 function storeFloat32(insn: Insn, address: u64, thenPop: bool): void {

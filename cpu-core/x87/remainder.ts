@@ -13,16 +13,21 @@ export let remainderQuotient: u32 = 0;
 /** FPREM's C2: the reduction is not complete. */
 export let remainderIsPartial: bool = false;
 
+/** There was a quotient: the operands were numbers. */
+export let remainderIsDone: bool = false;
+
 /** a mod b: towards zero (FPREM) or to nearest (FPREM1). At most 63 exponent steps are done in one go. */
 export function remainder(aMantissa: u64, a: u32, bMantissa: u64, b: u32, toNearest: bool): void {
   remainderQuotient = 0;
   remainderIsPartial = false;
+  remainderIsDone = false;
   if (nanOperands(aMantissa, a, bMantissa, b)) return;
   if (isInfinity(aMantissa, a) || isZero(bMantissa, b)) {
     invalid();
     return;
   }
   if (denormalOperands(aMantissa, a, bMantissa, b)) return;
+  remainderIsDone = true;
   if (aMantissa == 0 || isInfinity(bMantissa, b)) {
     setResult(aMantissa, a);
     if (aMantissa != 0) roundExact(a >> 15, normalExponent(aMantissa, a), normalMantissa(aMantissa));

@@ -61,10 +61,10 @@ export function signal(flags: u32): void {
   raised |= flags;
 }
 
-/** Forgets what was raised. */
+/** Takes flags back. */
 @inline
-export function clearRaised(): void {
-  raised = 0;
+export function withdraw(flags: u32): void {
+  raised &= ~flags;
 }
 
 /** Overrides the rounding mode until the next begin (FISTTP, CVTT*: ROUND_ZERO). */
@@ -150,6 +150,11 @@ export function roundTo(
         roundedMantissa = mantissa;
         return;
       }
+      // FSCALE can overflow by more than that.
+      raised |= PE | ROUNDED_UP;
+      roundedExponent = INFINITE;
+      roundedMantissa = 0x8000_0000_0000_0000;
+      return;
     }
     raised |= PE;
     if (rounding == ROUND_NEAREST || (rounding == ROUND_UP && sign == 0) || (rounding == ROUND_DOWN && sign != 0)) {
@@ -171,7 +176,12 @@ export function roundTo(
         roundedMantissa = mantissa;
         return;
       }
-    } else if (flushToZero) {
+      raised |= PE;
+      roundedExponent = smallest;
+      roundedMantissa = 0;
+      return;
+    }
+    if (flushToZero) {
       raised |= UE | PE;
       roundedExponent = smallest;
       roundedMantissa = 0;

@@ -9,7 +9,7 @@ import {
   EXPONENT_MASK, INTEGER_BIT, SIGN, denormalOperands, invalid, isInfinity, isZero, nanOperand, nanOperands, normalExponent,
   normalMantissa, setResult,
 } from "./float80";
-import { ZE, signal } from "./round";
+import { PE, ZE, signal } from "./round";
 import {
   ONE, accAdd, accDivide, accExponent, accHigh, accLoad, accLow, accMultiply, accScale, accSet, accSign, accSquareFraction,
   accToExactResult, accToResult, divideSmall, fixedLow, multiplyFraction,
@@ -189,6 +189,10 @@ export function tangent(mantissa: u64, signExponent: u32): void {
     return;
   }
   reduceAngle(mantissa, signExponent);
+  if (accExponent < -64) {
+    accToResult(); // x and a little: tan x = x + x³/3 + ...
+    return;
+  }
   const sign = accSign;
   const exponent = accExponent;
   const high = accHigh;
@@ -487,6 +491,7 @@ export function logarithm(yMantissa: u64, y: u32, xMantissa: u64, x: u32): void 
     accSet(u32(exponent < 0), 64 - <i32>shift, magnitude << shift, 0);
     accMultiply(y >> 15, normalExponent(yMantissa, y) - 16382, normalMantissa(yMantissa), 0);
     accToExactResult();
+    signal(PE); // as the hardware does, which does not know that it is exact
     return;
   }
   accLogarithm(significand, 0, exponent + 1);

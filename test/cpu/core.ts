@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { RAM_BASE, STATE_BASE } from "../../cpu-core/abi/layout.ts";
 import {
   CPU_CPL, CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_EFER, CPU_FLAGS_OP, CPU_MODE, CPU_MXCSR, CPU_RAISED_CODE,
-  CPU_RAISED_VECTOR, CPU_REGS, CPU_RFLAGS, CPU_RIP, CPU_TLB_HALF, CPU_X87_CONTROL, CPU_X87_REGISTERS, CPU_X87_STATUS,
+  CPU_RAISED_VECTOR, CPU_REGS, CPU_RFLAGS, CPU_RIP, CPU_TLB_HALF, CPU_X87_CONTROL, CPU_X87_DS, CPU_X87_OPCODE, CPU_X87_REGISTERS, CPU_X87_STATUS,
   CPU_X87_TAGS, CPU_XMM, CR0_ET, CR0_MP, CR0_NE, CR0_PE, CR0_PG, CR0_WP, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, EFER_LMA,
   EFER_LME, EFER_NXE, NO_ERROR_CODE, CPU_A20_MASK,
 } from "../../cpu-core/abi/state.ts";
@@ -113,6 +113,7 @@ export class Core {
     view.setUint16(STATE_BASE + CPU_X87_CONTROL, from.getUint16(FX + FX_CONTROL, true), true);
     let status = from.getUint16(FX + FX_STATUS, true);
     view.setUint16(STATE_BASE + CPU_X87_STATUS, status, true);
+    bytes.fill(0, STATE_BASE + CPU_X87_OPCODE, STATE_BASE + CPU_X87_DS + 2);
     view.setUint8(STATE_BASE + CPU_X87_TAGS, from.getUint8(FX + FX_TAGS));
     for (let i = 0; i < 8; i++) {
       const register = STATE_BASE + CPU_X87_REGISTERS + 16 * (((status >> 11) + i) & 7);

@@ -35,8 +35,12 @@ function memory(name: string, opcode: number, reg: number, operand: Operand): vo
   table.push({ name, code: () => [opcode, rdi(reg)], operand });
 }
 
-function register(name: string, opcode: number, modrm: number): void {
-  table.push({ name, code: (random) => [opcode, modrm | (random.chance(60) ? 1 : random.below(8))], operand: "none" });
+/** Where AMD keeps C1 and Intel clears it. */
+const C1_UNDEFINED: Tolerance = { fswIgnored: 0x200 };
+
+function register(name: string, opcode: number, modrm: number, tolerance?: Tolerance): void {
+  const code = (random: Random) => [opcode, modrm | (random.chance(60) ? 1 : random.below(8))];
+  table.push({ name, code, operand: "none", tolerance });
 }
 
 function fixed(name: string, opcode: number, modrm: number, tolerance?: Tolerance): void {
@@ -99,26 +103,34 @@ fixed("fsqrt", 0xd9, 0xfa);
 fixed("frndint", 0xd9, 0xfc);
 fixed("fscale", 0xd9, 0xfd);
 ["fcmovb", "fcmove", "fcmovbe", "fcmovu"].forEach((name, reg) => {
-  register(name, 0xda, 0xc0 | (reg << 3));
-  register(name.replace("fcmov", "fcmovn"), 0xdb, 0xc0 | (reg << 3));
+  register(name, 0xda, 0xc0 | (reg << 3), C1_UNDEFINED);
+  register(name.replace("fcmov", "fcmovn"), 0xdb, 0xc0 | (reg << 3), C1_UNDEFINED);
 });
 fixed("fucompp", 0xda, 0xe9);
 fixed("fnclex", 0xdb, 0xe2);
 fixed("fninit", 0xdb, 0xe3);
-register("fucomi", 0xdb, 0xe8);
-register("fcomi", 0xdb, 0xf0);
-register("ffree", 0xdd, 0xc0);
+register("fucomi", 0xdb, 0xe8, C1_UNDEFINED);
+register("fcomi", 0xdb, 0xf0, C1_UNDEFINED);
+register("ffree", 0xdd, 0xc0, C1_UNDEFINED);
 register("fst sti", 0xdd, 0xd0);
 register("fstp sti", 0xdd, 0xd8);
 register("fucom", 0xdd, 0xe0);
 register("fucomp", 0xdd, 0xe8);
 fixed("fnstsw ax", 0xdf, 0xe0);
-register("fucomip", 0xdf, 0xe8);
-register("fcomip", 0xdf, 0xf0);
+register("fucomip", 0xdf, 0xe8, C1_UNDEFINED);
+register("fcomip", 0xdf, 0xf0, C1_UNDEFINED);
 
 const transcendental: Instruction[] = [];
 for (const [name, modrm] of [["f2xm1", 0xf0], ["fyl2x", 0xf1], ["fptan", 0xf2], ["fpatan", 0xf3], ["fyl2xp1", 0xf9], ["fsincos", 0xfb], ["fsin", 0xfe], ["fcos", 0xff]] as const) {
-  transcendental.push({ name, code: () => [0xd9, modrm], operand: "none", tolerance: { ulps: 2, fswIgnored: 0x0230 } });
+  // Outside the argument range these two are undefined: |x| <= 1, |x| < 1 - sqrt(1/2).
+  const largest = name === "f2xm1" ? 0x3ffe : name === "fyl2xp1" ? 0x3ffc : 0x7fff;
+  const domain = (random: Random, view: DataView) => {
+    const at = FX + FX_ST + 8;
+    const exponent = view.getUint16(at, true) & 0x7fff;
+    const limited = exponent > largest && exponent !== 0x7fff ? largest - random.below(70) : exponent;
+    view.setUint16(at, limited | (random.below(2) << 15), true);
+  };
+  transcendental.push({ name, code: () => [0xd9, modrm], operand: "none", tolerance: { ulps: 2, fswIgnored: 0x0230 }, domain });
 }
 
 function control(random: Random): number {
