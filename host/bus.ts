@@ -107,7 +107,8 @@ export class MmioBus {
   add(name: string, start: number, length_bytes: number, device: MmioDevice): void {
     const claim: Claim<MmioDevice> = { name, start, end: start + length_bytes - 1, device };
     for (const present of this.claims) {
-      if (start <= present.end && claim.end >= present.start) throw new BusConflict("device memory", claim, present);
+      if (start <= present.end && claim.end >= present.start)
+        throw new BusConflict("device memory", claim, present);
     }
     this.claims.push(claim);
     this.claims.sort((a, b) => a.start - b.start);

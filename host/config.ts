@@ -31,7 +31,8 @@ export function completeConfig(config: Partial<MachineConfig>): MachineConfig {
   if (memory_bytes % MEMORY_STEP_BYTES !== 0) {
     throw new Error(`memory must be a multiple of ${MEMORY_STEP_BYTES / MiB} MiB`);
   }
-  if (complete.clock !== "real" && complete.clock !== "virtual") throw new Error(`no such clock: ${String(complete.clock)}`);
+  if (complete.clock !== "real" && complete.clock !== "virtual")
+    throw new Error(`no such clock: ${String(complete.clock)}`);
   if (complete.append === "") complete.append = DEFAULT_COMMAND_LINE;
   return complete;
 }

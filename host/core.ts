@@ -83,14 +83,14 @@ export class Core {
       memory: this.memory,
       cpu_base: new WebAssembly.Global({ value: "i32", mutable: false }, STATE_BASE),
       port_read: (port: number, size: number) => environment.portRead(port & 0xffff, size),
-      port_write: (port: number, size: number, value: number) => environment.portWrite(port & 0xffff, size, value),
+      port_write: (port: number, size: number, value: number) =>
+        environment.portWrite(port & 0xffff, size, value),
       mmio_read: (pa: number, size: number) => environment.mmioRead(pa >>> 0, size),
       mmio_write: (pa: number, size: number, value: number) => environment.mmioWrite(pa >>> 0, size, value),
       interrupt_acknowledge: () => environment.interruptAcknowledge(),
       read_tsc: () => environment.readTsc(),
       random32: () => environment.random32(),
       raise_unwind: () => {
-        // eslint-disable-next-line @typescript-eslint/only-throw-error
         throw UNWIND;
       },
       link_module: (address: number, length_bytes: number, nr_functions: number) =>

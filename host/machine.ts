@@ -162,10 +162,13 @@ export class Machine implements MachineApi {
 
   readStats(): MachineStats {
     if (!this.#powered) {
-      return this.#last_stats ? { ...this.#last_stats, state: this.#state } : { ...NO_STATS, state: this.#state };
+      return this.#last_stats
+        ? { ...this.#last_stats, state: this.#state }
+        : { ...NO_STATS, state: this.#state };
     }
     const { core, loop } = this.#powered;
-    const idle_ns = this.#idle_ns + (this.#state === "asleep" ? (performance.now() - this.#asleep_since_ms) * 1e6 : 0);
+    const idle_ns =
+      this.#idle_ns + (this.#state === "asleep" ? (performance.now() - this.#asleep_since_ms) * 1e6 : 0);
     const user_ns = this.#user_ns + loop.user_ns;
     const kernel_ns = this.#core_ns + loop.core_ns - user_ns + this.#vmcall_ns + loop.vmcall_ns;
     return {

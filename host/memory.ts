@@ -114,11 +114,18 @@ export class GuestRam implements Ram {
 }
 
 /** Maps device memory at `pa`. */
-export function mapIoMemory(pa: number, size_bytes: number, ram: GuestRam, core: Core, mmio: MmioBus): IoMemory {
+export function mapIoMemory(
+  pa: number,
+  size_bytes: number,
+  ram: GuestRam,
+  core: Core,
+  mmio: MmioBus,
+): IoMemory {
   if (pa >= VRAM_PHYSICAL && pa + size_bytes <= VRAM_PHYSICAL + VRAM_SIZE) {
     return new VideoMemory(core, pa, size_bytes);
   }
-  if (pa >= LEGACY_HOLE_START && pa + size_bytes <= LEGACY_HOLE_END) return new RamWindow(ram, pa, size_bytes);
+  if (pa >= LEGACY_HOLE_START && pa + size_bytes <= LEGACY_HOLE_END)
+    return new RamWindow(ram, pa, size_bytes);
   return new BusMemory(mmio, pa, size_bytes);
 }
 

@@ -50,7 +50,10 @@ export class Monitor {
     if (vga.isOn) {
       for (let row = 0; row < rows; row++) {
         const start = ((start_cell + row * pitch) * 2) % TEXT_MEMORY_BYTES;
-        cells.set(this.#text.subarray(start, Math.min(start + columns * 2, TEXT_MEMORY_BYTES)), row * columns * 2);
+        cells.set(
+          this.#text.subarray(start, Math.min(start + columns * 2, TEXT_MEMORY_BYTES)),
+          row * columns * 2,
+        );
       }
     }
     const position = vga.cursor_cell - start_cell;
@@ -85,7 +88,8 @@ export class Monitor {
       const start = start_byte + line * pitch_bytes;
       const last_page = (start + pitch_bytes - 1) >>> PAGE_SHIFT;
       let touched = all || resized;
-      for (let page = start >>> PAGE_SHIFT; page <= last_page && !touched; page++) touched = dirty[page] !== 0;
+      for (let page = start >>> PAGE_SHIFT; page <= last_page && !touched; page++)
+        touched = dirty[page] !== 0;
       if (touched) this.#convertLine(start, line * width);
     }
     dirty.fill(0);

@@ -23,7 +23,8 @@ const URLS: Record<AssetName, URL> = {
 
 async function fetchAsset(name: AssetName): Promise<Uint8Array> {
   const response = await fetch(URLS[name]);
-  if (!response.ok) throw new Error(`cannot load ${URLS[name].pathname}: ${response.status} ${response.statusText}`);
+  if (!response.ok)
+    throw new Error(`cannot load ${URLS[name].pathname}: ${response.status} ${response.statusText}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 

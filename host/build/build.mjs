@@ -6,7 +6,16 @@
  *
  * A step is skipped when its output is newer than all of its inputs. Two builds at once wait for each other.
  */
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -62,7 +71,10 @@ async function bundle(entry, output) {
   mkdirSync(dirname(join(ROOT, output)), { recursive: true });
   renameSync(join(directory, "bundle.js.map"), join(ROOT, `${output}.map`));
   const code = readFileSync(join(directory, "bundle.js"), "utf8");
-  writeFileSync(join(directory, "bundle.js"), code.replace("bundle.js.map", `${output.split("/").pop()}.map`));
+  writeFileSync(
+    join(directory, "bundle.js"),
+    code.replace("bundle.js.map", `${output.split("/").pop()}.map`),
+  );
   renameSync(join(directory, "bundle.js"), join(ROOT, output));
   rmSync(directory, { recursive: true, force: true });
 }
@@ -95,7 +107,9 @@ export async function build(force) {
     if (!force && !isStale()) return;
     const started = new Date();
     await bundle("host/build/main.ts", "dist/node/build.js");
-    const { buildAssets } = await import(`${pathToFileURL(join(ROOT, "dist/node/build.js"))}?${started.getTime()}`);
+    const { buildAssets } = await import(
+      `${pathToFileURL(join(ROOT, "dist/node/build.js"))}?${started.getTime()}`
+    );
     await buildAssets(ROOT, force);
     await bundle("host/cli/main.ts", "dist/node/vitrine.js");
     writeFileSync(join(ROOT, STAMP), "");

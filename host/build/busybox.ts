@@ -24,7 +24,8 @@ export async function fetchBusybox(cache_directory: string): Promise<Uint8Array>
   if (!existsSync(tarball)) {
     mkdirSync(cache_directory, { recursive: true });
     await npm(["pack", `${PACKAGE}@${VERSION}`, "--pack-destination", cache_directory, "--silent"]);
-    if (!isIntact(tarball)) throw new Error(`${tarball} is not the ${PACKAGE} ${VERSION} that this project was made with`);
+    if (!isIntact(tarball))
+      throw new Error(`${tarball} is not the ${PACKAGE} ${VERSION} that this project was made with`);
   }
   return readMember(tarball, MEMBER);
 }

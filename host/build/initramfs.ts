@@ -72,7 +72,12 @@ function addFiles(archive: CpioWriter, rootfs: string, directory: string): void 
       continue;
     }
     const mode = name.startsWith("etc/init.d/") ? 0o755 : name === "etc/shadow" ? 0o600 : 0o644;
-    archive.add({ name, mode: S_IFREG | mode, mtime: MTIME, data: new TextEncoder().encode(readText(join(rootfs, name))) });
+    archive.add({
+      name,
+      mode: S_IFREG | mode,
+      mtime: MTIME,
+      data: new TextEncoder().encode(readText(join(rootfs, name))),
+    });
   }
 }
 
@@ -90,7 +95,7 @@ function checkApplets(paths: readonly string[], busybox: Uint8Array): void {
   const start = binary.indexOf("\0[\0[[\0", 0, "latin1");
   if (start < 0) throw new Error("busybox: no table of applet names in the binary");
   const known = new Set<string>();
-  for (let at = start + 1; ; ) {
+  for (let at = start + 1; ;) {
     const end = binary.indexOf(0, at);
     const name = binary.toString("latin1", at, end);
     if (!/^[a-z0-9_[.-]+$/i.test(name)) break;
@@ -98,6 +103,8 @@ function checkApplets(paths: readonly string[], busybox: Uint8Array): void {
     at = end + 1;
   }
   const listed = new Set(paths.map((path) => path.slice(path.lastIndexOf("/") + 1)));
-  const wrong = [...known].filter((name) => !listed.has(name)).concat([...listed].filter((name) => !known.has(name)));
+  const wrong = [...known]
+    .filter((name) => !listed.has(name))
+    .concat([...listed].filter((name) => !known.has(name)));
   if (wrong.length > 0) throw new Error(`host/rootfs/applets.txt does not fit busybox: ${wrong.join(" ")}`);
 }

@@ -2,7 +2,16 @@
  * The build proper: the core, the firmware and boot images, the built-in root. Called by host/build/build.mjs; the page's and
  * the command line's bundles are made by their own tools from what lies in dist/ then.
  */
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import asc from "assemblyscript/asc";
 import { ASSET_PATHS } from "../assets.ts";
@@ -33,7 +42,13 @@ const STEPS: readonly Step[] = [
     outputs: ["firmware", "mbr", "loader", "kernel", "symbols"],
     make: (root) => {
       const { firmware, mbr, loader, kernel, symbols } = buildMachineImages(root);
-      return Promise.resolve({ firmware, mbr, loader, kernel, symbols: new TextEncoder().encode(JSON.stringify(symbols)) });
+      return Promise.resolve({
+        firmware,
+        mbr,
+        loader,
+        kernel,
+        symbols: new TextEncoder().encode(JSON.stringify(symbols)),
+      });
     },
   },
   {

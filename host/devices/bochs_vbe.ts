@@ -77,7 +77,8 @@ export class BochsVbe implements PortDevice {
   /** Where the first visible pixel is in video memory. */
   get start_byte(): number {
     return (
-      this.#registers[INDEX_Y_OFFSET] * this.pitch_bytes + this.#registers[INDEX_X_OFFSET] * this.#bytes_per_pixel
+      this.#registers[INDEX_Y_OFFSET] * this.pitch_bytes +
+      this.#registers[INDEX_X_OFFSET] * this.#bytes_per_pixel
     );
   }
 

@@ -110,7 +110,9 @@ export class Cmos implements PortDevice {
 
   /** Seconds since 1970 that the clock shows, with fraction. */
   get #now_seconds(): number {
-    return this.#register_b & B_SET ? this.#frozen_seconds : this.#epoch_seconds + this.#timeline.now_ns() / 1e9;
+    return this.#register_b & B_SET
+      ? this.#frozen_seconds
+      : this.#epoch_seconds + this.#timeline.now_ns() / 1e9;
   }
 
   readPort(offset: number): number {
@@ -189,7 +191,7 @@ export class Cmos implements PortDevice {
   }
 
   #encode(value: number): number {
-    return this.#register_b & B_DM ? value : (Math.floor(value / 10) << 4) | value % 10;
+    return this.#register_b & B_DM ? value : (Math.floor(value / 10) << 4) | (value % 10);
   }
 
   #decode(value: number): number {
@@ -293,7 +295,8 @@ export class Cmos implements PortDevice {
     const time = new Date(Math.round(this.#now_seconds) * 1000);
     const matches = (alarm: number, register: number): boolean =>
       (this.ram[alarm] & DONT_CARE) === DONT_CARE || this.ram[alarm] === this.#field(register, time);
-    const alarm = matches(SECONDS_ALARM, SECONDS) && matches(MINUTES_ALARM, MINUTES) && matches(HOURS_ALARM, HOURS);
+    const alarm =
+      matches(SECONDS_ALARM, SECONDS) && matches(MINUTES_ALARM, MINUTES) && matches(HOURS_ALARM, HOURS);
     this.#interrupt(C_UF | (alarm ? C_AF : 0));
     this.#update.arm(this.#timeline.now_ns() + 1e9);
   }

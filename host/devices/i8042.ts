@@ -182,7 +182,10 @@ export class I8042 implements PortDevice {
         return this.#answer(0xa0);
       case 0xd0: // read the output port
         return this.#answer(
-          OUTPUT_NOT_RESET | (this.lines.a20() ? OUTPUT_A20 : 0) | (this.#output && !this.#output.aux ? 1 << 4 : 0) | 0xcc,
+          OUTPUT_NOT_RESET |
+            (this.lines.a20() ? OUTPUT_A20 : 0) |
+            (this.#output && !this.#output.aux ? 1 << 4 : 0) |
+            0xcc,
         );
       case 0xdd: // close the A20 gate (vendor command every BIOS knows)
         return this.lines.setA20(0);

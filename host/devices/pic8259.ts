@@ -107,7 +107,8 @@ export class Pic8259 implements PortDevice {
       return this.vector_base + 7;
     }
     this.#serve(input);
-    const vector = slave && this.cascade_mask & (1 << input) ? slave.acknowledge(null) : this.vector_base + input;
+    const vector =
+      slave && this.cascade_mask & (1 << input) ? slave.acknowledge(null) : this.vector_base + input;
     this.update();
     return vector;
   }

@@ -202,7 +202,7 @@ export class PitChannel {
       (Math.floor(value / 1000) << 12) |
       (Math.floor((value / 100) % 10) << 8) |
       (Math.floor((value / 10) % 10) << 4) |
-      value % 10
+      (value % 10)
     );
   }
 

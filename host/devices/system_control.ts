@@ -153,8 +153,10 @@ export class PowerManagement implements PortDevice {
         this.#enable = (this.#enable & ~mask) | (bits & mask);
         break;
       case PM1_CNT:
-        this.#control = ((this.#control & ~mask) | (bits & mask)) & ~PM1_CNT_SLP_EN;
-        if (bits & PM1_CNT_SLP_EN && (this.#control & PM1_CNT_SLP_TYP) >> 10 === SLP_TYP_S5) this.power.powerOff();
+        // ACPI mode cannot be left: there is no legacy mode to go to.
+        this.#control = (((this.#control & ~mask) | (bits & mask)) & ~PM1_CNT_SLP_EN) | PM1_CNT_SCI_EN;
+        if (bits & PM1_CNT_SLP_EN && (this.#control & PM1_CNT_SLP_TYP) >> 10 === SLP_TYP_S5)
+          this.power.powerOff();
         break;
     }
   }

@@ -1,0 +1,54 @@
+/**
+ * Assembles the system ROM and the boot disk's code (host/firmware/) into flat binaries (Node).
+ */
+import { fileURLToPath } from "node:url";
+import { assembleFile } from "../assembler/assemble_file.ts";
+import { ROM_SIZE } from "../../cpu-core/abi/layout.ts";
+import {
+  BOOT_MAP,
+  BOOT_MAP_MAGIC,
+  BOOT_MAP_SECTOR,
+  COMMAND_LINE_MAX_BYTES,
+  COMMAND_LINE_SECTOR,
+  KERNEL_SECTOR,
+  LOADER_SECTOR,
+} from "./images.ts";
+
+const BIOS_SEGMENT_BYTES = 0x10000;
+const FIRMWARE_DIRECTORY = fileURLToPath(new URL("../firmware/", import.meta.url));
+
+/** The system ROM: segment F000 in its last 64 KiB, the rest empty (all ones, as an erased flash chip). */
+export function buildFirmware(directory = FIRMWARE_DIRECTORY): Uint8Array {
+  const { bytes } = assembleFile(`${directory}bios.asm`);
+  if (bytes.length !== BIOS_SEGMENT_BYTES) throw new Error(`BIOS is ${bytes.length} bytes long, not 64 KiB`);
+  const rom = new Uint8Array(ROM_SIZE).fill(0xff);
+  rom.set(bytes, ROM_SIZE - BIOS_SEGMENT_BYTES);
+  return rom;
+}
+
+export interface BootCode {
+  mbr: Uint8Array;
+  loader: Uint8Array;
+}
+
+/** Boot sector and stage 2 loader; the disk's layout comes from images.ts. */
+export function buildBootCode(directory = FIRMWARE_DIRECTORY): BootCode {
+  const layout = {
+    BOOT_MAP_SECTOR,
+    BOOT_MAP_MAGIC,
+    COMMAND_LINE_SECTOR,
+    COMMAND_LINE_MAX_BYTES,
+    LOADER_SECTOR,
+    KERNEL_SECTOR,
+    MAP_MAGIC: BOOT_MAP.magic,
+    MAP_KERNEL_LBA: BOOT_MAP.kernel_lba,
+    MAP_KERNEL_BYTES: BOOT_MAP.kernel_bytes,
+    MAP_INITRD_LBA: BOOT_MAP.initrd_lba,
+    MAP_INITRD_BYTES: BOOT_MAP.initrd_bytes,
+    MAP_COMMAND_LINE_BYTES: BOOT_MAP.command_line_bytes,
+  };
+  const loader = assembleFile(`${directory}boot/loader.asm`, { defines: layout }).bytes;
+  const loader_sectors = Math.ceil(loader.length / 512);
+  const mbr = assembleFile(`${directory}boot/mbr.asm`, { defines: { ...layout, LOADER_SECTORS: loader_sectors } }).bytes;
+  return { mbr, loader };
+}
