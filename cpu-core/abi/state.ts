@@ -119,6 +119,8 @@ export const CPU_COUNT_TRANSLATIONS: u32 = 0x938;
 export const CPU_COUNT_TRANSLATED_ENTRIES: u32 = 0x940;
 
 export const CPU_SCRATCH: u32 = 0xa00; // 512 bytes
+/** All of it. */
+export const STATE_BYTES: u32 = 0x1000;
 
 /** RFLAGS. SDM vol 1 "EFLAGS Register". */
 export const FLAG_CF: u32 = 1 << 0;

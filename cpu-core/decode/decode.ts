@@ -311,7 +311,7 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
 
   // Prefixes in any order; a REX counts only right before the opcode.
   let opcode: u32 = 0;
-  for (;;) {
+  while (true) {
     opcode = fetch8();
     if (ranOut) break;
     if (opcode == 0x66) { operand16 = true; rex = 0; continue; } // prettier-ignore

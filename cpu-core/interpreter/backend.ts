@@ -13,7 +13,7 @@ import { effective, linear } from "../state/address";
 import { cpu, cpuBase, readReg, writeReg } from "../state/cpu";
 import { FlagsOf, getCF, materializeFlags, testCondition } from "../state/rflags";
 import { CODE_64 } from "../state/mode";
-import { branchTo, popLegacy, pushLegacy } from "./legacy";
+import { addToStackPointer, branchTo, popLegacy, pushLegacy } from "./legacy";
 import { ShiftOf } from "../ops/backend";
 
 const RSP_OFFSET: u32 = RSP * 8;
@@ -151,6 +151,12 @@ export class Interpreter {
     else branchTo(<u32>target, sizeof<T>() == 4 ? 2 : 1);
   }
   @inline nextRip<T>(): T { return <T>cpu().rip; }
+  @inline releaseStack(bytes: u32): void {
+    if (bytes != 0) addToStackPointer(bytes);
+  }
+  @inline writeAccumulatorUnless<T>(condition: bool, value: T): void {
+    if (!condition) writeReg<T>(0, value);
+  }
 
   // Vector values.
   @inline readXmm(offset: u32): v128 { return v128.load(cpuBase() + offset, 0x500); }

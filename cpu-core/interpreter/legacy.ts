@@ -34,6 +34,14 @@ export function popLegacy<T>(): T {
   return value;
 }
 
+/** Moves the stack pointer by `bytes` (signed), by the width the mode says. */
+export function addToStackPointer(bytes: u32): void {
+  const size = stackSize();
+  if (size == 8) writeReg<u64>(RSP_OFFSET, readReg<u64>(RSP_OFFSET) + <u64>(<i64>(<i32>bytes)));
+  else if (size == 4) writeReg<u32>(RSP_OFFSET, readReg<u32>(RSP_OFFSET) + bytes);
+  else writeReg<u16>(RSP_OFFSET, <u16>(<u32>readReg<u16>(RSP_OFFSET) + bytes));
+}
+
 /** Near branch to EIP or IP (`widthCode` 2 or 1); #GP(0) beyond the limit of CS. */
 export function branchTo(target: u32, widthCode: u32): void {
   if (widthCode == 1) target &= 0xffff;

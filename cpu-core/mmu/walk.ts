@@ -91,7 +91,7 @@ function walk64(va: u64, access: Access, user: bool): u64 {
   let rights: u64 = PTE_RW | PTE_US;
   let nx = false;
   let shift: u64 = 39;
-  for (;;) {
+  while (true) {
     const host = hostOf(table + (((va >> shift) & 511) << 3));
     const entry = host != 0 ? load<u64>(host) : 0;
     if ((entry & PTE_P) == 0) fault(va, access, user, 0);
@@ -122,7 +122,7 @@ function walkPae(va: u64, access: Access, user: bool): u64 {
   let rights: u64 = PTE_RW | PTE_US;
   let nx = false;
   let shift: u64 = 21;
-  for (;;) {
+  while (true) {
     const host = hostOf(table + (((va >> shift) & 511) << 3));
     const entry = host != 0 ? load<u64>(host) : 0;
     if ((entry & PTE_P) == 0) fault(va, access, user, 0);

@@ -34,6 +34,8 @@
  *     jump(insn), jumpIf(bool, insn)                relative branches
  *     jumpTo<T>(v)                                  absolute near branch
  *     nextRip<T>()                                  address of the following instruction
+ *     releaseStack(bytes)                           RSP += bytes (RET imm16)
+ *     writeAccumulatorUnless<T>(bool, v)            CMPXCHG's second result
  *
  * Vector values (V<v128>): see the end of each backend.
  *

@@ -1,0 +1,125 @@
+/** What the core exports to the host, and nothing else. */
+import { PAGE_FLAGS_BASE, PAGE_FLAGS_SIZE, RAM_BASE, VRAM_DIRTY_BASE, VRAM_DIRTY_SIZE } from "./abi/layout";
+import {
+  CPU_SCRATCH,
+  CR0_ET,
+  CR0_CD,
+  CR0_NW,
+  EVENT_INTR,
+  EVENT_NMI,
+  EVENT_STOP,
+  RDX,
+  SEG_CS,
+  SEG_LDTR,
+  SEG_TR,
+  STATE_BYTES,
+} from "./abi/state";
+import { dropAllBlocks, invalidateCode } from "./interpreter/block";
+import { setRamBytes } from "./mmu/physical";
+import { clearTlb, flushTlb, invalidatePage } from "./mmu/tlb";
+import { readMsr, writeCr0, writeCr3, writeCr4, writeMsr } from "./ops/system";
+import { cpu, cpuBase, writeReg } from "./state/cpu";
+import { cpuid } from "./state/cpuid";
+import { updateMode } from "./state/mode";
+import { materializeFlags } from "./state/rflags";
+import { setSegment } from "./state/segments";
+
+export { run, unwound } from "./run";
+
+/** Power-on and INIT state. SDM vol 3A table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT". */
+export function reset(ramBytes: u32): void {
+  setRamBytes(ramBytes);
+  memory.fill(cpuBase(), 0, STATE_BYTES);
+  const state = cpu();
+  state.a20Mask = 0xffff_ffff;
+  state.rflags = 2;
+  state.rip = 0xfff0;
+  state.cr0 = CR0_ET | CR0_CD | CR0_NW;
+  state.gdtrLimit = 0xffff;
+  state.idtrLimit = 0xffff;
+  state.pat = 0x0007_0406_0007_0406;
+  state.apicBase = 0xfee0_0100;
+  state.x87Control = 0x40;
+  state.mxcsr = 0x1f80;
+  for (let i: u32 = 0; i < 6; i++) setSegment(i, 0, 0x93, 0, 0xffff);
+  setSegment(SEG_CS, 0xf000, 0x9b, 0xffff_0000, 0xffff);
+  setSegment(SEG_LDTR, 0, 0x82, 0, 0xffff);
+  setSegment(SEG_TR, 0, 0x8b, 0, 0xffff);
+  writeReg<u32>(RDX << 3, 0x6f1);
+  memory.fill(PAGE_FLAGS_BASE, 0, PAGE_FLAGS_SIZE);
+  memory.fill(VRAM_DIRTY_BASE, 1, VRAM_DIRTY_SIZE);
+  clearTlb();
+  dropAllBlocks();
+  updateMode();
+}
+
+/** The INTR line from the interrupt controller. */
+export function set_intr(level: u32): void {
+  const state = cpu();
+  state.events = level != 0 ? state.events | EVENT_INTR : state.events & ~EVENT_INTR;
+}
+
+export function raise_nmi(): void {
+  cpu().events |= EVENT_NMI;
+  cpu().halted = 0;
+}
+
+/** Makes run() return EXIT_UNWOUND after the current block. */
+export function request_stop(): void {
+  cpu().events |= EVENT_STOP;
+}
+
+/** Bytes of RAM changed from outside (DMA, the kernel): decoded code there is dropped. */
+export function invalidate_code(pa: u32, length: u32): void {
+  invalidateCode(RAM_BASE + pa, length);
+}
+
+export function flush_tlb(): void {
+  flushTlb();
+}
+
+/** INVLPG for the linear address hi:lo. */
+export function invlpg(lo: u32, hi: u32): void {
+  invalidatePage((<u64>hi << 32) | <u64>lo);
+}
+
+/** MOV to CR0, CR3, CR4 with all their effects. */
+export function set_cr(number: u32, lo: u32, hi: u32): void {
+  const value = (<u64>hi << 32) | <u64>lo;
+  if (number == 0) writeCr0(value);
+  else if (number == 3) writeCr3(value);
+  else if (number == 4) writeCr4(value);
+}
+
+/** WRMSR. Unwinds on a bad number or value. */
+export function write_msr(number: u32, lo: u32, hi: u32): void {
+  writeMsr(number, (<u64>hi << 32) | <u64>lo);
+}
+
+/** RDMSR; the value goes to CPU_SCRATCH. */
+export function read_msr(number: u32): void {
+  store<u64>(cpuBase(), readMsr(number), CPU_SCRATCH);
+}
+
+/** CPUID; EAX, EBX, ECX, EDX go to CPU_SCRATCH. */
+export function run_cpuid(leaf: u32, subleaf: u32): void {
+  cpuid(leaf, subleaf);
+}
+
+/** Works the status flags out; returns RFLAGS. */
+export function materialize_flags(): u32 {
+  return materializeFlags();
+}
+
+/** Sets RFLAGS outright. */
+export function set_rflags(value: u32): void {
+  materializeFlags();
+  cpu().rflags = value | 2;
+  updateMode();
+}
+
+/** The A20 gate. */
+export function set_a20(enabled: u32): void {
+  cpu().a20Mask = enabled != 0 ? 0xffff_ffff : 0xffef_ffff;
+  flushTlb();
+}

@@ -1,0 +1,117 @@
+/** POP, PUSHA, POPA, ENTER, LEAVE. */
+import { RBP, RSP, SEG_SS } from "../abi/state";
+import { Insn, OPERAND_MEMORY } from "../decode/insn";
+import { Interpreter } from "../interpreter/backend";
+import { read, write } from "../mmu/access";
+import { linear } from "../state/address";
+import { readReg, writeReg } from "../state/cpu";
+import { stackSize } from "../state/mode";
+import { linearIn } from "../state/segments";
+import { on } from "./backend";
+
+const SP: u32 = RSP << 3;
+const BP: u32 = RBP << 3;
+
+/** POP reg; POP m computes its address with RSP already moved (SDM vol 2 "POP"). */
+export function pop<B, T>(insn: Insn): void {
+  const b = on<B>();
+  if (insn.dst != <u8>OPERAND_MEMORY) b.writeRegister<T>(insn.dst, b.pop<T>());
+  else popMemory<T>(insn);
+}
+
+export function popMemory<T>(insn: Insn): void {
+  const b = on<Interpreter>();
+  const sp = readReg<u64>(SP);
+  const value = b.pop<T>();
+  const moved = readReg<u64>(SP);
+  const address = linear(insn, sizeof<T>(), true);
+  writeReg<u64>(SP, sp);
+  write<T>(address, value);
+  writeReg<u64>(SP, moved);
+}
+
+/** Linear address of SP - `down` as the stack's size has it, outside 64-bit mode. */
+function stackAddress(sp: u32, bytes: u32, forWrite: bool): u64 {
+  return linearIn(SEG_SS, stackSize() == 4 ? sp : sp & 0xffff, bytes, forWrite);
+}
+
+function setStackPointer(sp: u32): void {
+  if (stackSize() == 4) writeReg<u32>(SP, sp);
+  else writeReg<u16>(SP, <u16>sp);
+}
+
+/** PUSHA, PUSHAD. */
+export function pusha<T>(): void {
+  const sp = readReg<u32>(SP);
+  for (let i: u32 = 0; i < 8; i++) {
+    const value = readReg<T>(i << 3);
+    write<T>(stackAddress(sp - (i + 1) * sizeof<T>(), sizeof<T>(), true), value);
+  }
+  setStackPointer(sp - 8 * sizeof<T>());
+}
+
+/** POPA, POPAD: SP's image is skipped. */
+export function popa<T>(): void {
+  const sp = readReg<u32>(SP);
+  // The farthest first: a fault must find all registers as they were.
+  read<T>(stackAddress(sp + 7 * sizeof<T>(), sizeof<T>(), false));
+  for (let i: u32 = 0; i < 8; i++) {
+    const value = read<T>(stackAddress(sp + i * sizeof<T>(), sizeof<T>(), false));
+    const register = 7 - i;
+    if (register != RSP) writeReg<T>(register << 3, value);
+  }
+  setStackPointer(sp + 8 * sizeof<T>());
+}
+
+/** ENTER size, level. */
+export function enter<T>(insn: Insn): void {
+  const level = insn.extra & 31;
+  const size = <u32>insn.imm;
+  const width = stackSize();
+  let sp = readReg<u64>(SP);
+  let bp = readReg<u64>(BP);
+  sp = place(sp - sizeof<T>(), width);
+  put<T>(sp, width, <T>bp);
+  const frame = sp;
+  if (level > 0) {
+    for (let i: u32 = 1; i < level; i++) {
+      bp = place(bp - sizeof<T>(), width);
+      const link = width == 8 ? read<T>(bp) : read<T>(linearIn(SEG_SS, <u32>bp, sizeof<T>(), false));
+      sp = place(sp - sizeof<T>(), width);
+      put<T>(sp, width, link);
+    }
+    sp = place(sp - sizeof<T>(), width);
+    put<T>(sp, width, <T>frame);
+  }
+  sp = place(sp - <u64>size, width);
+  // ENTER faults if the new top of the stack cannot be written.
+  const probe = width == 8 ? sp : linearIn(SEG_SS, <u32>sp, sizeof<T>(), true);
+  write<u8>(probe, read<u8>(probe));
+  writeReg<T>(BP, <T>frame);
+  if (width == 8) writeReg<u64>(SP, sp);
+  else setStackPointer(<u32>sp);
+}
+
+function place(sp: u64, width: u32): u64 {
+  return width == 8 ? sp : width == 4 ? sp & 0xffff_ffff : sp & 0xffff;
+}
+
+function put<T>(sp: u64, width: u32, value: T): void {
+  write<T>(width == 8 ? sp : linearIn(SEG_SS, <u32>sp, sizeof<T>(), true), value);
+}
+
+/** LEAVE: SP = BP, then POP BP. */
+export function leave<T>(): void {
+  const width = stackSize();
+  if (width == 8) {
+    const frame = readReg<u64>(BP);
+    const value = read<T>(frame);
+    writeReg<u64>(SP, frame + sizeof<T>());
+    writeReg<T>(BP, value);
+    return;
+  }
+  const frame = width == 4 ? readReg<u32>(BP) : <u32>readReg<u16>(BP);
+  const value = read<T>(linearIn(SEG_SS, frame, sizeof<T>(), false));
+  setStackPointer(frame + sizeof<T>());
+  writeReg<T>(BP, value);
+}

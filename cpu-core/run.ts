@@ -1,0 +1,114 @@
+/**
+ * The run loop: pending event? -> find the block -> execute it -> why did it stop?
+ *
+ * An instruction that faults unwinds to the host (interrupts/raise.ts), which calls unwound() and then run() again;
+ * the exception is delivered first thing there.
+ */
+import { EXIT_BUDGET, EXIT_HLT, EXIT_SHUTDOWN, EXIT_UNWOUND } from "./abi/exit";
+import { EVENT_INTR, EVENT_NMI, EVENT_STOP, FLAG_IF, FLAG_TF, NO_ERROR_CODE } from "./abi/state";
+import { VECTOR_DB, VECTOR_NMI } from "./abi/vectors";
+import { Insn, INSN_SIZE } from "./decode/insn";
+import { interruptAcknowledge } from "./host";
+import { Interpreter } from "./interpreter/backend";
+import { Block, BLOCK_HEADER_SIZE, findBlock } from "./interpreter/block";
+import { deliver, deliverRaised, Source } from "./interrupts/deliver";
+import { performHot, performOther } from "./ops/perform";
+import { cpu } from "./state/cpu";
+import { isExitRequested, takeExit } from "./state/exit";
+
+const CONTINUE: u32 = 0xffff_ffff;
+
+/** An exception was raised and waits to be delivered. */
+let raised: bool = false;
+
+/** Executes Insns from `first` on until the block ends; returns the address after the last one. */
+function execute(first: usize, end: usize): usize {
+  const state = cpu();
+  state.blockEnd = <u32>end;
+  let at = first;
+  do {
+    const insn = changetype<Insn>(at);
+    state.insn = <u32>at;
+    state.rip += <u64>insn.length;
+    if (!performHot<Interpreter>(insn)) performOther(insn);
+    at += INSN_SIZE;
+  } while (at < <usize>state.blockEnd);
+  return at;
+}
+
+/** Counts `done` instructions as retired. */
+function retire(done: u32, cpl: u32): void {
+  const state = cpu();
+  state.countRetired += done;
+  if (cpl == 3) state.countRetiredUser += done;
+  state.budget -= <i32>done;
+}
+
+/** Acts on pending events; CONTINUE, or why run() must return. */
+function handleEvents(): u32 {
+  const state = cpu();
+  if ((state.events & EVENT_STOP) != 0) {
+    state.events &= ~EVENT_STOP;
+    return EXIT_UNWOUND;
+  }
+  if ((state.events & EVENT_NMI) != 0) {
+    state.events &= ~EVENT_NMI;
+    deliver(VECTOR_NMI, Source.EXTERNAL, NO_ERROR_CODE);
+  } else if ((state.events & EVENT_INTR) != 0 && (state.rflags & FLAG_IF) != 0) {
+    state.halted = 0;
+    state.countInterrupts += 1;
+    deliver(interruptAcknowledge(), Source.EXTERNAL, NO_ERROR_CODE);
+  }
+  return CONTINUE;
+}
+
+/** Runs up to `budget` instructions. Returns EXIT_*. */
+export function run(budget: i32): u32 {
+  const state = cpu();
+  state.budget = budget;
+  state.insn = 0;
+  if (raised) {
+    raised = false;
+    if (!deliverRaised()) return EXIT_SHUTDOWN;
+  }
+  while (true) {
+    const shadow = state.shadow;
+    if (shadow != 0) {
+      state.shadow = 0;
+    } else if (state.events != 0) {
+      const exit = handleEvents();
+      if (exit != CONTINUE) return exit;
+    }
+    if (state.halted != 0) return EXIT_HLT;
+    if (state.budget <= 0) return EXIT_BUDGET;
+    const block = findBlock();
+    let nr = block.nrInsns;
+    const trap = state.rflags & FLAG_TF;
+    if (<i32>nr > state.budget) nr = <u32>state.budget;
+    if ((shadow | trap) != 0) nr = 1;
+    const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
+    const cpl = state.cpl;
+    state.runBlock = first;
+    const end = <u32>execute(first, first + nr * INSN_SIZE);
+    state.insn = 0;
+    retire((end - first) / INSN_SIZE, cpl);
+    if (trap != 0) deliver(VECTOR_DB, Source.EXCEPTION, NO_ERROR_CODE);
+    if (isExitRequested()) return takeExit();
+  }
+}
+
+/**
+ * Tidies up after raise() unwound to the host: retires what was complete and puts RIP back on the faulting
+ * instruction. The host then calls run() with the budget that is left (CPU_BUDGET).
+ */
+export function unwound(): void {
+  const state = cpu();
+  if (state.insn != 0) {
+    const insn = changetype<Insn>(state.insn);
+    state.rip -= <u64>insn.length;
+    retire((state.insn - state.runBlock) / INSN_SIZE, state.cpl);
+    state.insn = 0;
+  }
+  state.blockEnd = 0;
+  raised = true;
+}
