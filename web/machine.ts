@@ -19,8 +19,8 @@ export interface MachineListener {
   trouble?(trouble: Trouble): void;
 }
 
-/** The worker has this long to answer its first message; loading it is a few hundred kilobytes. */
-const ANSWER_TIMEOUT_MS = 30_000;
+/** The worker has this long to fetch its files and answer its first message: a few megabytes on a slow line. */
+const ANSWER_TIMEOUT_MS = 120_000;
 
 class WorkerLost extends Error {}
 
@@ -32,7 +32,7 @@ export class Machine {
 
   private readonly listeners: MachineListener[] = [];
   private worker: Worker | null = null;
-  private remote: Comlink.Remote<MachineApi> | null = null;
+  private remote: MachineApi | null = null;
   private lost: Promise<never> | null = null;
   private configured: Partial<MachineConfig> = {};
 
@@ -89,8 +89,18 @@ export class Machine {
     if (this.on) this.call((api) => api.keyboardInput(scancodes)).catch(ignoreLost);
   }
 
+  /**
+   * Takes note of a state read with the meters: the machine reports no falling asleep and waking, which an idle one does
+   * many times a second.
+   */
+  observe(state: PowerState): void {
+    if (this.on && !this.starting && state !== this.state && (state === "running" || state === "asleep")) {
+      this.setState(state, this.detail);
+    }
+  }
+
   /** Asks the machine for something; null if there is no machine to ask. */
-  async ask<T>(question: (api: Comlink.Remote<MachineApi>) => Promise<T>): Promise<T | null> {
+  async ask<T>(question: (api: MachineApi) => Promise<T>): Promise<T | null> {
     if (!this.remote) return null;
     try {
       return await this.call(question);
@@ -118,7 +128,8 @@ export class Machine {
     this.worker = worker;
     this.lost = lost;
 
-    const remote = Comlink.wrap<MachineApi>(worker);
+    // Every method of MachineApi is asynchronous, so that the proxy has the interface's own type.
+    const remote = Comlink.wrap<MachineApi>(worker) as unknown as MachineApi;
     const events = Comlink.proxy({
       serial: (bytes: Uint8Array) => this.listeners.forEach((listener) => listener.serial?.(bytes)),
       power: (state: PowerState, detail: string) => this.setState(state, detail),
@@ -141,15 +152,12 @@ export class Machine {
     return true;
   }
 
-  private async call<T>(action: (api: Comlink.Remote<MachineApi>) => Promise<T>): Promise<T> {
+  private async call<T>(action: (api: MachineApi) => Promise<T>): Promise<T> {
     if (!this.remote || !this.lost) throw new WorkerLost("");
     return Promise.race([action(this.remote), this.lost]);
   }
 
-  private async try(
-    title: string,
-    action: (api: Comlink.Remote<MachineApi>) => Promise<void>,
-  ): Promise<void> {
+  private async try(title: string, action: (api: MachineApi) => Promise<void>): Promise<void> {
     try {
       await this.call(action);
     } catch (error) {

@@ -29,6 +29,7 @@ const files: BootFiles = { kernel: null, initrd: null };
 
 const machine = new Machine();
 const terminal = new Console(byId("terminal"), (bytes) => machine.serialInput(bytes));
+terminal.onResize = (columns, rows) => (byId("console-mode").textContent = `${columns} × ${rows}`);
 const screen = new ScreenView(
   {
     canvas: byId<HTMLCanvasElement>("screen"),
@@ -53,7 +54,6 @@ const tabs = new DisplayTabs((name) => {
 const keyRow = new KeyRow(() => displays[tabs.current]);
 terminal.takeControl = () => keyRow.takeControl();
 screen.takeControl = () => keyRow.takeControl();
-terminal.onResize = (columns, rows) => (byId("console-mode").textContent = `${columns} × ${rows}`);
 screen.onMode = (description) => (byId("screen-mode").textContent = description);
 
 new ThemeSwitch(byId<HTMLButtonElement>("theme"), storage, (theme) => terminal.setTheme(theme));

@@ -34,32 +34,25 @@ export class Painter {
   private cursorOn = true;
   private blinkOn = true;
 
-  /** Whether anything on the screen changes with the blinking clock. */
-  get blinks(): boolean {
-    if (!this.shown) return false;
-    if (this.shown.cursor.visible) return true;
-    for (let i = 1; i < this.shown.cells.length; i += 2) if (this.shown.cells[i] & BLINKING) return true;
-    return false;
-  }
-
   paint(screen: Screen): void {
     if (screen.mode === "text") this.paintText(screen);
     else this.paintPixels(screen);
   }
 
-  /** Shows the cursor and blinking characters in one of their two states. */
-  blink(cursorOn: boolean, blinkOn: boolean): void {
-    if (this.cursorOn === cursorOn && this.blinkOn === blinkOn) return;
+  /** Shows the cursor and blinking characters in one of their two states; false if they are in it already. */
+  blink(cursorOn: boolean, blinkOn: boolean): boolean {
+    if (this.cursorOn === cursorOn && this.blinkOn === blinkOn) return false;
     const charactersToo = this.blinkOn !== blinkOn;
     this.cursorOn = cursorOn;
     this.blinkOn = blinkOn;
     const screen = this.shown;
-    if (!screen) return;
+    if (!screen) return false;
     for (let cell = 0; cell < screen.columns * screen.rows; cell++) {
       const blinking = charactersToo && (screen.cells[cell * 2 + 1] & BLINKING) !== 0;
       if (blinking || cell === cursorCell(screen)) this.paintCell(screen, cell);
     }
     this.context.putImageData(this.image, 0, 0);
+    return true;
   }
 
   /** The screen's text, one line per row without trailing blanks; "" in a graphics mode. */

@@ -13,7 +13,7 @@ import { shortcutOf } from "./ui/shortcuts.ts";
 
 const FRAME_MS = 33;
 const STILL_FRAME_MS = 120;
-/** So many unchanged answers in a row make a still picture. */
+/** So many unchanged answers in a row (a second of them) make a still picture. */
 const STILL_AFTER = 30;
 /** Half a period of the VGA's cursor and of its blinking characters: 16 and 32 frames of 1/70 s. */
 const CURSOR_MS = 229;
@@ -47,7 +47,9 @@ export class ScreenView {
   private visible = false;
   private asking = false;
   private forced = true;
-  private askedAt_ms = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private frame = 0;
+  private wasOn = false;
   private nrStill = 0;
   private mode = "";
   private transcriptAt_ms = 0;
@@ -57,8 +59,8 @@ export class ScreenView {
     private readonly machine: Machine,
   ) {
     this.keyboard = new Keyboard((bytes) => {
-      this.nrStill = 0;
       machine.keyboardInput(bytes);
+      this.hurry();
     });
     new IntersectionObserver((entries) =>
       this.setVisible(entries.some((entry) => entry.isIntersecting)),
@@ -66,8 +68,11 @@ export class ScreenView {
     new ResizeObserver(() => this.show()).observe(elements.frame);
     machine.listen({
       state: () => {
+        // An idle machine falls asleep and wakes many times a second; that is no news for the screen.
+        if (machine.on === this.wasOn) return;
+        this.wasOn = machine.on;
         this.forced = true;
-        this.nrStill = 0;
+        this.hurry();
       },
     });
     this.takeKeys(elements.input);
@@ -116,18 +121,31 @@ export class ScreenView {
     if (visible === this.visible) return;
     this.visible = visible;
     this.forced = true;
-    if (visible) requestAnimationFrame((now) => this.tick(now));
+    this.hurry();
   }
 
-  private tick(now: number): void {
+  /** Looks at the next frame, and often for a while: something is likely to change. */
+  private hurry(): void {
+    this.nrStill = 0;
+    this.schedule(0);
+  }
+
+  /** Plans the next look; in an animation frame, so that a hidden page never looks. */
+  private schedule(delay_ms: number): void {
+    clearTimeout(this.timer);
+    cancelAnimationFrame(this.frame);
     if (!this.visible) return;
-    requestAnimationFrame((next) => this.tick(next));
-    if (!this.steady.matches && this.machine.on && this.painter.blinks) this.blink(now);
-    const pause = this.nrStill > STILL_AFTER ? STILL_FRAME_MS : FRAME_MS;
-    if (this.asking || !this.machine.present || now - this.askedAt_ms < pause) return;
-    if (!this.machine.on && !this.forced) return;
-    this.askedAt_ms = now;
-    void this.ask();
+    this.timer = setTimeout(
+      () => (this.frame = requestAnimationFrame((now) => void this.look(now))),
+      delay_ms,
+    );
+  }
+
+  private async look(now: number): Promise<void> {
+    if (!this.steady.matches && this.machine.on) this.blink(now);
+    if (this.machine.present && (this.machine.on || this.forced) && !this.asking) await this.ask();
+    const still = this.nrStill >= STILL_AFTER;
+    this.schedule(still ? STILL_FRAME_MS : Math.max(0, FRAME_MS - (performance.now() - now)));
   }
 
   private async ask(): Promise<void> {
@@ -151,8 +169,7 @@ export class ScreenView {
   private blink(now: number): void {
     const cursorOn = Math.floor(now / CURSOR_MS) % 2 === 0;
     const blinkOn = Math.floor(now / BLINK_MS) % 2 === 0;
-    this.painter.blink(cursorOn, blinkOn);
-    this.show();
+    if (this.painter.blink(cursorOn, blinkOn)) this.show();
   }
 
   /**

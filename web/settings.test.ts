@@ -80,6 +80,11 @@ describe("loadSettings", () => {
   });
 });
 
+test("a mode alone on the command line leaves the default consoles", () => {
+  const settings = loadSettings("?append=video=640x480", null, []);
+  expect(settings).toEqual({ ...DEFAULT_SETTINGS, video: "640x480" });
+});
+
 test("the video mode is part of the command line", () => {
   const config = configOf(
     { ...DEFAULT_SETTINGS, append: "debug", video: "1024x768" },

@@ -11,7 +11,7 @@ const STORAGE_KEY = "vitrine.settings";
 
 export interface Settings {
   memory_mib: number;
-  /** Additional kernel command line, without video=; "" leaves the machine's default alone. */
+  /** The kernel command line without video=. */
   append: string;
   /** "" for 80 x 25 text, else "WIDTHxHEIGHT". */
   video: string;
@@ -21,9 +21,12 @@ export interface Settings {
   autostart: boolean;
 }
 
+/** What the machine itself takes when it is given no command line; shown so that it can be changed in part. */
+const DEFAULT_APPEND = "console=tty0 console=ttyS0";
+
 export const DEFAULT_SETTINGS: Readonly<Settings> = {
   memory_mib: 256,
-  append: "",
+  append: DEFAULT_APPEND,
   video: "",
   clock: "real",
   jit: true,
@@ -82,15 +85,24 @@ export function parseVideo(text: string): string {
   return value;
 }
 
-/** Checks a command line; throws BadSetting. */
-export function parseAppend(text: string): string {
+/**
+ * Checks a command line; throws BadSetting. A video=WxH on it is the same choice as the video field and is taken out of
+ * it; with nothing else on it the line is the default one.
+ */
+export function parseAppend(text: string): { append: string; video: string | null } {
   const value = text.trim();
   // The mode has a field of its own; room is left for it.
   if (value.length > COMMAND_LINE_SIZE - 32)
     throw new BadSetting("The kernel command line is too long (2016 bytes).");
   if (/[^\x20-\x7e]/.test(value))
     throw new BadSetting("The kernel command line takes printable ASCII characters only.");
-  return value;
+  const words = value.split(/\s+/);
+  const isMode = (word: string) => /^video=\d+x\d+$/.test(word);
+  const mode = words.findLast(isMode);
+  return {
+    append: words.filter((word) => !isMode(word)).join(" ") || DEFAULT_APPEND,
+    video: mode === undefined ? null : parseVideo(mode.slice("video=".length)),
+  };
 }
 
 function parseClock(text: string): "real" | "virtual" {
@@ -136,7 +148,7 @@ export function settingsQuery(settings: Settings): string {
   const query: string[] = [];
   const add = (name: string, value: string) =>
     query.push(`${name}=${encodeURIComponent(value).replaceAll("%20", "+")}`);
-  if (settings.append !== "") add("append", settings.append);
+  if (settings.append !== DEFAULT_APPEND) add("append", settings.append);
   if (settings.memory_mib !== DEFAULT_SETTINGS.memory_mib) add("m", formatMemory(settings.memory_mib));
   if (settings.video !== "") add("video", settings.video);
   if (settings.clock !== "real") add("clock", settings.clock);
@@ -175,7 +187,11 @@ function stored(storage: Storage | null): Record<string, string> {
 function take(values: Record<string, string>, source: string, settings: Settings, problems: string[]): void {
   const fields: Record<string, (text: string) => void> = {
     memory: (text) => (settings.memory_mib = parseMemory(text)),
-    append: (text) => takeAppend(text, settings),
+    append: (text) => {
+      const line = parseAppend(text);
+      settings.append = line.append;
+      settings.video = line.video ?? settings.video;
+    },
     video: (text) => (settings.video = parseVideo(text)),
     clock: (text) => (settings.clock = parseClock(text)),
     jit: (text) => (settings.jit = text !== "false"),
@@ -189,13 +205,4 @@ function take(values: Record<string, string>, source: string, settings: Settings
       problems.push(`In ${source}: ${error.message}`);
     }
   }
-}
-
-/** A video=WxH written on the command line is the same choice as the video field, and the field shows it. */
-function takeAppend(text: string, settings: Settings): void {
-  const words = parseAppend(text).split(/\s+/);
-  const isMode = (word: string) => /^video=\d+x\d+$/.test(word);
-  const mode = words.findLast(isMode);
-  if (mode) settings.video = parseVideo(mode.slice("video=".length));
-  settings.append = words.filter((word) => !isMode(word)).join(" ");
 }

@@ -1,52 +1,26 @@
 /**
  * Builds the page into dist/web: a static site that any server serves from any folder, without special headers. The
- * core, the firmware, the kernel and the root file system come from dist/core and dist/images, where `npm run build`
- * puts them, and keep their names under assets/, beside the worker that fetches them.
+ * machine's files (core, firmware, kernel, root file system) are named by URL in host/worker.ts and copied along, so
+ * they must have been built before.
  */
-import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs";
+/* eslint-disable no-restricted-imports -- the build's configuration runs in Node */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const MACHINE_FOLDERS = [join(root, "dist/core"), join(root, "dist/images")];
-const MACHINE_FILE = /\.(wasm|bin|img|cpio|gz|json)$/;
 
-/** The machine's files by name. */
-function machineFiles(): Map<string, string> {
-  const files = new Map<string, string>();
-  for (const folder of MACHINE_FOLDERS) {
-    if (!existsSync(folder)) continue;
-    for (const name of readdirSync(folder)) if (MACHINE_FILE.test(name)) files.set(name, join(folder, name));
-  }
-  return files;
-}
-
-/** Emits the machine's files into the site, and serves them while developing. */
-function machineAssets(): Plugin {
+/** Refuses to build a page that would not find its machine; the bundler itself leaves such URLs as they are. */
+function requireMachine(): Plugin {
   return {
-    name: "machine-assets",
+    name: "require-machine",
+    apply: "build",
     buildStart() {
-      if (!machineFiles().has("cpu-core.wasm")) {
-        this.warn("dist/core/cpu-core.wasm is missing: run “npm run build” first");
+      for (const file of ["dist/core/cpu-core.wasm", "dist/images/firmware.bin"]) {
+        if (!existsSync(join(root, file)))
+          this.error(`${file} is missing: build the machine first with “npm run build”`);
       }
-    },
-    generateBundle() {
-      for (const [name, path] of machineFiles()) {
-        this.emitFile({ type: "asset", fileName: `assets/${name}`, source: readFileSync(path) });
-      }
-    },
-    configureServer(server) {
-      server.middlewares.use((request, response, next) => {
-        const name = /\/assets\/([^/?]+)(?:\?|$)/.exec(request.url ?? "")?.[1];
-        const path = name === undefined ? undefined : machineFiles().get(name);
-        if (path === undefined) return next();
-        response.setHeader(
-          "Content-Type",
-          path.endsWith(".wasm") ? "application/wasm" : "application/octet-stream",
-        );
-        createReadStream(path).pipe(response);
-      });
     },
   };
 }
@@ -54,12 +28,13 @@ function machineAssets(): Plugin {
 export default defineConfig({
   root: join(root, "web"),
   base: "./",
-  plugins: [machineAssets()],
+  plugins: [requireMachine()],
   worker: { format: "es" },
   build: {
     outDir: join(root, "dist/web"),
     emptyOutDir: true,
     target: "es2022",
+    assetsInlineLimit: 0, // the machine's smallest files are fetched like the others
     chunkSizeWarningLimit: 1500, // kilobytes; the worker holds the whole kernel
   },
   server: { fs: { allow: [root] } },

@@ -25,7 +25,9 @@ export class Meters {
     whileShown(byId<HTMLDetailsElement>("meters"), READ_MS, async () => {
       if (!machine.present || (!machine.on && this.last?.state === machine.state)) return;
       const stats = await machine.ask((api) => api.stats());
-      if (stats) this.show(stats);
+      if (!stats) return;
+      this.show(stats);
+      machine.observe(stats.state);
     });
     machine.listen({
       state: (state) => {

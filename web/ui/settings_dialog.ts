@@ -77,16 +77,16 @@ export class SettingsDialog {
 
   private save(andRestart: boolean): void {
     const memory_mib = check(this.memory, parseMemory);
-    const append = check(this.append, parseAppend);
+    const line = check(this.append, parseAppend);
     const video = check(this.video, parseVideo);
-    if (memory_mib === null || append === null || video === null) {
+    if (memory_mib === null || line === null || video === null) {
       this.form.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
       return;
     }
     Object.assign(this.settings, {
       memory_mib,
-      append,
-      video,
+      append: line.append,
+      video: line.video ?? video,
       clock: this.clock.value,
       jit: this.jit.checked,
       autostart: this.autostart.checked,
@@ -95,12 +95,7 @@ export class SettingsDialog {
     history.replaceState(null, "", `${location.pathname}${settingsQuery(this.settings)}${location.hash}`);
     this.dialog.close();
     if (andRestart) this.restart();
-    else
-      say(
-        kept
-          ? "Saved. It counts from the next power-on."
-          : "It counts from the next power-on, for this visit.",
-      );
+    else say(`${kept ? "Saved. " : ""}It counts from the next power-on${kept ? "" : ", for this visit"}.`);
   }
 
   private async takeFile(file: File, wanted: BootFileKind | null): Promise<void> {

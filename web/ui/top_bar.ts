@@ -29,7 +29,6 @@ export function setUpTopBar(machine: Machine, powerOn: () => void): void {
 
   power.addEventListener("click", () => {
     if (machine.on) void machine.powerOff();
-    else if (machine.state === "crashed") void machine.powerOff().then(powerOn);
     else powerOn();
   });
   reset.addEventListener("click", () => void machine.reset());
