@@ -6,37 +6,39 @@
  * the run loop (host/run_loop.ts). Interface: cpu-core/index.ts, cpu-core/host.ts; memory map: cpu-core/abi/layout.ts.
  */
 import { RAM_BASE, ROM_BASE, ROM_SIZE, STATE_BASE, VRAM_BASE, VRAM_SIZE } from "../cpu-core/abi/layout.ts";
-import { CPU_SCRATCH } from "../cpu-core/abi/state.ts";
+import { CPU_COUNT_RETIRED, CPU_SCRATCH } from "../cpu-core/abi/state.ts";
 import { linkModule } from "./jit_linker.ts";
 
 /** What cpu-core/index.ts exports. Numbers are i32: addresses and register words come out signed. */
 export interface CoreExports {
   readonly table: WebAssembly.Table;
-  /** CPU to the state after RESET#: SDM vol 3A "Processor State After Reset". */
+  /** The whole CPU state to what follows RESET#, counters included; drops all decoded code. */
   reset(ram_bytes: number): void;
-  /** Executes at most `budget` instructions, or a few more; returns an EXIT_* (cpu-core/abi/exit.ts). May throw UNWIND. */
+  /** Executes up to `budget` instructions; returns an EXIT_* (cpu-core/abi/exit.ts). May throw UNWIND. */
   run(budget: number): number;
-  /** After UNWIND: delivers the exception to the guest. 0, or EXIT_SHUTDOWN. */
-  deliver_raised(): number;
+  /** After UNWIND came out of run(): the exception is delivered by the next run(). */
+  unwound(): void;
   /** Level of the INTR pin. */
   set_intr(level: number): void;
   raise_nmi(): void;
-  /** Makes the current run() return EXIT_UNWOUND after the current instruction. */
+  /** Makes the current run() return EXIT_UNWOUND after the current block. */
   request_stop(): void;
   /** Drops decoded code of the physical range. */
   invalidate_code(pa: number, length_bytes: number): void;
   flush_tlb(): void;
   invlpg(lo: number, hi: number): void;
   set_cr(register: number, lo: number, hi: number): void;
+  /** Throws UNWIND when the MSR does not exist or does not take the value. */
   write_msr(msr: number, lo: number, hi: number): void;
   /** The value is in the scratch words 0 (low) and 1 (high). */
   read_msr(msr: number): void;
   fxsave(pa: number): void;
   fxrstor(pa: number): void;
-  /** Makes the status flags in CPU_RFLAGS valid. */
-  materialize_flags(): void;
+  /** Works the status flags out; returns RFLAGS. */
+  materialize_flags(): number;
+  set_rflags(value: number): void;
   /** EAX, EBX, ECX, EDX are in the scratch words 0-3. */
-  cpuid(leaf: number, subleaf: number): void;
+  run_cpuid(leaf: number, subleaf: number): void;
   set_a20(level: number): void;
 }
 
@@ -122,6 +124,14 @@ export class Core {
     const index = offset >>> 2;
     this.state[index] = value;
     this.state[index + 1] = Math.floor(value / 0x1_0000_0000);
+  }
+
+  /** Resets the CPU; the counters go on from where they were. */
+  reset(): void {
+    const first = CPU_COUNT_RETIRED >>> 2;
+    const counters = this.state.slice(first, CPU_SCRATCH >>> 2);
+    this.exports.reset(this.ram_bytes);
+    this.state.set(counters, first);
   }
 
   /** A word that an export left for the host. */

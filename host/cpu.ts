@@ -9,15 +9,14 @@ import {
   CPU_CR2,
   CPU_CR3,
   CPU_CR4,
-  CPU_FLAGS_OP,
   CPU_REGS,
-  CPU_RFLAGS,
   CPU_RIP,
 } from "../cpu-core/abi/state.ts";
 import type { Cpu, IoMemory, Machine as KernelMachine, Ports, Ram } from "../kernel/arch/x86/machine.ts";
 import type { MmioBus, PortBus } from "./bus.ts";
 import { PORT_ACCESS_NS, RDTSC_NS } from "./clock.ts";
 import type { Clock } from "./clock.ts";
+import { UNWIND } from "./core.ts";
 import type { Core } from "./core.ts";
 import { GuestRam, mapIoMemory } from "./memory.ts";
 
@@ -49,13 +48,11 @@ export class GuestCpu implements Cpu {
   }
 
   get rflags(): number {
-    this.core.exports.materialize_flags();
-    return this.core.read32(CPU_RFLAGS);
+    return this.core.exports.materialize_flags() >>> 0;
   }
 
   set rflags(value: number) {
-    this.core.write32(CPU_FLAGS_OP, 0);
-    this.core.write32(CPU_RFLAGS, value);
+    this.core.exports.set_rflags(value);
   }
 
   get cr2(): number {
@@ -87,17 +84,28 @@ export class GuestCpu implements Cpu {
   }
 
   readMsr(msr: number): number {
-    this.core.exports.read_msr(msr);
+    this.#privileged(`RDMSR 0x${msr.toString(16)}`, () => this.core.exports.read_msr(msr));
     return (this.core.scratch(1) | 0) * TWO_32 + this.core.scratch(0);
   }
 
   writeMsr(msr: number, value: number): void {
-    this.core.exports.write_msr(msr, value | 0, high(value));
+    this.#privileged(`WRMSR 0x${msr.toString(16)}`, () =>
+      this.core.exports.write_msr(msr, value | 0, high(value)),
+    );
+  }
+
+  /** A fault in what the kernel asks of its CPU is a bug of the kernel, not an exception of the guest. */
+  #privileged(what: string, perform: () => void): void {
+    try {
+      perform();
+    } catch (error) {
+      throw error === UNWIND ? new Error(`#GP in ${what}`) : error;
+    }
   }
 
   cpuid(leaf: number, subleaf: number): { eax: number; ebx: number; ecx: number; edx: number } {
     const { core } = this;
-    core.exports.cpuid(leaf, subleaf);
+    core.exports.run_cpuid(leaf, subleaf);
     return { eax: core.scratch(0), ebx: core.scratch(1), ecx: core.scratch(2), edx: core.scratch(3) };
   }
 

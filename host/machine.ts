@@ -256,7 +256,7 @@ export class Machine implements MachineApi {
     this.#pending = null;
     board.reset();
     core.bytes.copyWithin(RAM_BASE + SHADOW_ROM, ROM_BASE, ROM_BASE + ROM_SIZE);
-    core.exports.reset(core.ram_bytes);
+    core.reset();
     core.exports.set_a20(1);
     powered.kernel = createKernel(machine, { symbols: this.assets.images.symbols });
     powered.loop = new RunLoop(core, powered.clock, powered.timeline, powered.kernel);

@@ -99,7 +99,7 @@ export class RunLoop {
     }
   }
 
-  /** run() with guest exceptions delivered. */
+  /** run() through guest exceptions: each unwinds to here and is delivered by the next run(). */
   #enter(budget: number): number {
     const { core } = this;
     let left = budget;
@@ -111,7 +111,7 @@ export class RunLoop {
         } catch (error) {
           if (error !== UNWIND) throw error;
         }
-        if (core.exports.deliver_raised() !== 0) return EXIT_SHUTDOWN;
+        core.exports.unwound();
         left = core.read32(CPU_BUDGET) | 0;
         if (left <= 0 || this.#stop) return EXIT_UNWOUND;
       }

@@ -36,7 +36,6 @@ function advance(until_ns: number): void {
 }
 
 test("tells the time in BCD and in binary", () => {
-
   now_ns = ((12 * 60 + 34) * 60 + 56) * 1e9;
   expect([get(0), get(2), get(4), get(6), get(7), get(8), get(9), get(0x32)]).toEqual([
     0x56, 0x34, 0x12, 5, 0x01, 0x01, 0x26, 0x20,
