@@ -17,14 +17,15 @@ import {
 import { dropAllBlocks, invalidateCode } from "./interpreter/block";
 import { setRamBytes } from "./mmu/physical";
 import { clearTlb, flushTlb, invalidatePage } from "./mmu/tlb";
+import { unwound } from "./run";
 import { readMsr, writeCr0, writeCr3, writeCr4, writeMsr } from "./ops/system";
 import { cpu, cpuBase, writeReg } from "./state/cpu";
-import { cpuid } from "./state/cpuid";
 import { updateMode } from "./state/mode";
 import { materializeFlags } from "./state/rflags";
 import { setSegment } from "./state/segments";
 
-export { run, unwound } from "./run";
+export { run } from "./run";
+export { cpuid } from "./state/cpuid"; // EAX, EBX, ECX, EDX go to CPU_SCRATCH
 
 /** Power-on and INIT state. SDM vol 3A table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT". */
 export function reset(ramBytes: u32): void {
@@ -101,14 +102,15 @@ export function read_msr(number: u32): void {
   store<u64>(cpuBase(), readMsr(number), CPU_SCRATCH);
 }
 
-/** CPUID; EAX, EBX, ECX, EDX go to CPU_SCRATCH. */
-export function run_cpuid(leaf: u32, subleaf: u32): void {
-  cpuid(leaf, subleaf);
-}
-
 /** Works the status flags out; returns RFLAGS. */
 export function materialize_flags(): u32 {
   return materializeFlags();
+}
+
+/** After an unwind: tidies up; the next run() delivers the exception. Returns 0. */
+export function deliver_raised(): u32 {
+  unwound();
+  return 0;
 }
 
 /** Sets RFLAGS outright. */

@@ -36,6 +36,8 @@ export let rounding: u32 = 0;
 export let precision: i32 = 64;
 /** MXCSR.FTZ: tiny results become zero (only if underflow is masked). */
 export let flushToZero: bool = false;
+/** MXCSR.DAZ: denormal operands count as zeros and raise nothing. */
+export let denormalsAreZero: bool = false;
 
 /** Sets the environment from an x87 control word and forgets what was raised. */
 export function beginX87(control: u32): void {
@@ -45,6 +47,7 @@ export function beginX87(control: u32): void {
   const pc = (control >> 8) & 3;
   precision = pc == 0 ? 24 : pc == 2 ? 53 : 64;
   flushToZero = false;
+  denormalsAreZero = false;
 }
 
 /** Sets the environment from MXCSR and forgets what was raised. */
@@ -53,6 +56,7 @@ export function beginSimd(mxcsr: u32): void {
   masks = (mxcsr >> 7) & EXCEPTIONS;
   rounding = (mxcsr >> 13) & 3;
   flushToZero = (mxcsr >> 15) != 0;
+  denormalsAreZero = (mxcsr & 0x40) != 0;
 }
 
 /** Adds exception flags (or ROUNDED_UP) to what the operation has raised. */
