@@ -11,6 +11,11 @@ import { defineConfig, type Plugin } from "vite";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** Names of the machine's files in the site. The bundler would leave a dot behind "bzImage", which some servers drop. */
+function assetFileNames({ names }: { names: string[] }): string {
+  return names[0]?.includes(".") ? "assets/[name]-[hash][extname]" : "assets/[name]-[hash].bin";
+}
+
 /** Refuses to build a page that would not find its machine; the bundler itself leaves such URLs as they are. */
 function requireMachine(): Plugin {
   return {
@@ -29,7 +34,10 @@ export default defineConfig({
   root: join(root, "web"),
   base: "./",
   plugins: [requireMachine()],
-  worker: { format: "es" },
+  worker: {
+    format: "es",
+    rolldownOptions: { output: { assetFileNames } },
+  },
   build: {
     outDir: join(root, "dist/web"),
     emptyOutDir: true,
