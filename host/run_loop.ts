@@ -94,7 +94,7 @@ export class RunLoop {
       before_ms = performance.now();
       this.vmcall_ns += (before_ms - after_ms) * 1e6;
       left = core.read32(CPU_BUDGET) | 0;
-      if (left <= 0 || this.#stop || timeline.next_ns < deadline_ns || clock.now_ns() >= deadline_ns)
+      if (left <= 0 || this.#stop || timeline.next_ns < deadline_ns || clock.at_ns(before_ms) >= deadline_ns)
         return EXIT_BUDGET;
     }
   }

@@ -101,7 +101,7 @@ export class InstructionStatement {
     for (const form of this.#forms) {
       const encoded = this.#encodeForm(form, numbers, rip);
       if (typeof encoded === "string") {
-        reason ||= encoded;
+        reason = encoded;
         continue;
       }
       if (encoded.length + prefix_length < this.#minimum_length) {
@@ -222,7 +222,9 @@ export class InstructionStatement {
     instruction.memoryIndex = index?.register ?? Register.None;
     instruction.memoryIndexScale = operand.scale;
     instruction.memoryDisplSize = this.#displacement_size;
-    instruction.memoryDisplacement = signed;
+    // iced-x86 wants a full displacement as it is stored, a byte as the number it stands for.
+    const stored = this.#displacement_size * 8 === address_bits && address_bits < 64;
+    instruction.memoryDisplacement = stored ? BigInt.asUintN(address_bits, value) : signed;
     return null;
   }
 }

@@ -103,8 +103,6 @@ async function compileCore(root: string): Promise<Uint8Array> {
     root,
     "--outFile",
     output,
-    "--textFile",
-    "",
   ]);
   if (error) throw new Error(`cpu-core does not compile:\n${stderr.toString()}`);
   const path = join(root, output);
