@@ -26,6 +26,8 @@ export class Dentry {
   children: Map<string, Dentry> | null = null;
   /** Whether `parent.children` has it. */
   hashed = false;
+  /** Set by `lookup` for names that must be looked up each time (/proc/PID). Linux: DCACHE_DONTCACHE. */
+  dont_cache = false;
   /** Mounts on top of this dentry. */
   nr_mounts = 0;
   /** For readdir of memory file systems: grows with each name of a directory, so a position stays valid. */

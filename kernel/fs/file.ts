@@ -61,8 +61,12 @@ export class File {
   f_owner_sig = 0;
   /** Set by openExec: the file cannot be opened for writing while this one is open (ETXTBSY). */
   f_denies_write = false;
-  /** Sequence number for readahead-free bookkeeping of epoll: which eventpolls watch this file. */
+  /** FIFO opened for reading without waiting: the writers there had been by then; POLLHUP needs a later one. */
+  pipe_w_counter = -1;
+  /** The eventpolls that watch this file; they forget it when it goes. */
   epoll_watchers: Set<{ fileReleased(file: File): void }> | null = null;
+  /** Whether the file is one of the writers in `inode.writecount`. */
+  counts_writer = false;
   #count = 1;
 
   constructor(
@@ -74,6 +78,7 @@ export class File {
   ) {
     inode.nr_files++;
     path.mnt.nr_files++;
+    inode.sb.kernel.vfs.nr_files++;
   }
 
   get isReadable(): boolean {
@@ -111,8 +116,5 @@ export class File {
     inode.sb.kernel.vfs.nr_files--;
     inode.evictIfUnused();
   }
-
-  /** Whether the file is one of the writers in `inode.writecount`. */
-  counts_writer = false;
 }
 

@@ -5,10 +5,11 @@
  * Boot order (kernel/main.ts): `new Vfs(kernel)`, `init()` (rootfs is mounted), then, as the first task,
  * `populateRootfs()` (initramfs.ts) and `openConsole()`.
  */
+import { makeDev } from "../drivers/base.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
-import { makeDev } from "../uapi/stat.ts";
+import { Devtmpfs } from "./devtmpfs/devtmpfs.ts";
 import type { File } from "./file.ts";
 import { filesystemTable } from "./filesystems.ts";
 import type { Timespec } from "./inode.ts";
@@ -18,7 +19,7 @@ import { kernelRead, openExec, openInitialConsole } from "./open.ts";
 import type { Path } from "./path.ts";
 import { PseudoFileSystems } from "./pseudo.ts";
 import type { FileSystemType, SuperBlock } from "./superblock.ts";
-import { tmpfsType } from "./tmpfs/super.ts";
+import { rootfsType } from "./tmpfs/super.ts";
 
 export class Vfs {
   /** By name, in the order of /proc/filesystems. */
@@ -27,6 +28,7 @@ export class Vfs {
   readonly mounts = new MountNamespace(this);
   /** Internal mounts for pipes, eventfds, memfds... */
   readonly pseudo = new PseudoFileSystems(this);
+  readonly devtmpfs: Devtmpfs;
   /** Open files in the system, and their limit. /proc/sys/fs/file-nr. */
   nr_files = 0;
   max_files = 9223372036854775807;
@@ -36,12 +38,14 @@ export class Vfs {
   #coarse: Timespec = { sec: 0, nsec: 0 };
   #coarse_jiffies = -1;
 
-  constructor(readonly kernel: Kernel) {}
+  constructor(readonly kernel: Kernel) {
+    this.devtmpfs = new Devtmpfs(kernel);
+  }
 
   /** Registers the built-in file systems and mounts rootfs. Linux: mnt_init(), init_mount_tree(). */
   init(): void {
     for (const type of filesystemTable) this.fs_types.set(type.name, type);
-    this.mounts.mountRootfs(tmpfsType);
+    this.mounts.mountRootfs(rootfsType);
   }
 
   /** Where `/` of the first task is. */

@@ -63,16 +63,3 @@ export const STATX_ATTR_MOUNT_ROOT = 0x2000;
 
 export const UTIME_NOW = 0x3fffffff;
 export const UTIME_OMIT = 0x3ffffffe;
-
-/** Device numbers as the kernel keeps them and as stat() shows them. Linux: include/linux/kdev_t.h, new_encode_dev(). */
-export const makeDev = (major: number, minor: number): number => major * 0x100000 + minor;
-export const majorOf = (dev: number): number => Math.floor(dev / 0x100000);
-export const minorOf = (dev: number): number => dev % 0x100000;
-export function encodeDev(dev: number): number {
-  const major = majorOf(dev);
-  const minor = minorOf(dev);
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
-}
-export function decodeDev(dev: number): number {
-  return makeDev((dev & 0xfff00) >>> 8, (dev & 0xff) | ((dev >>> 12) & 0xfff00));
-}

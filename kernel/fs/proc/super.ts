@@ -1,0 +1,1 @@
+export const procType = { name: "proc", fs_flags: 0, mount: () => -19 };

@@ -1,0 +1,99 @@
+/**
+ * getdents, getdents64. Linux: fs/readdir.c; man 2 getdents.
+ *
+ *     linux_dirent64:  0 u64 d_ino   8 s64 d_off  16 u16 d_reclen  18 u8 d_type  19 name, zero; padded to 8
+ *     linux_dirent:    0 u64 d_ino   8 u64 d_off  16 u16 d_reclen  18 name, zero, ..., last byte d_type
+ */
+import { isErr } from "../lib/err.ts";
+import { copyToUser } from "../mm/usercopy.ts";
+import { finish, type Sleep } from "../sched/wait.ts";
+import type { Task } from "../task/task.ts";
+import { EFAULT, EINVAL, ENOENT, ENOTDIR } from "../uapi/errno.ts";
+import type { DirContext, File } from "./file.ts";
+import { touchAccess } from "./namei.ts";
+
+/** Largest reply built at once. */
+const MAX_REPLY_BYTES = 256 * 1024;
+
+/** Packs entries into one reply. */
+class DirentBuffer implements DirContext {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  used = 0;
+  /** Where the last entry starts: its d_off is set when the next position is known. */
+  #last = -1;
+  is_full = false;
+
+  constructor(
+    public pos: number,
+    size: number,
+    private readonly is_64: boolean,
+  ) {
+    this.bytes = new Uint8Array(size);
+    this.#view = new DataView(this.bytes.buffer);
+  }
+
+  emit(name: string, ino: number, d_type: number, next_pos: number): boolean {
+    const header = this.is_64 ? 19 : 18;
+    const length = header + name.length + (this.is_64 ? 1 : 2);
+    const reclen = (length + 7) & ~7;
+    if (this.used + reclen > this.bytes.length) {
+      this.is_full = true;
+      return false;
+    }
+    const at = this.used;
+    this.#setU64(at, ino);
+    this.#setU64(at + 8, next_pos);
+    this.#view.setUint16(at + 16, reclen, true);
+    for (let i = 0; i < name.length; i++) this.bytes[at + header + i] = name.charCodeAt(i);
+    this.bytes[this.is_64 ? at + 18 : at + reclen - 1] = d_type;
+    this.#last = at;
+    this.used += reclen;
+    return true;
+  }
+
+  #setU64(at: number, value: number): void {
+    this.#view.setUint32(at, value % 2 ** 32, true);
+    this.#view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+  }
+
+  get isEmpty(): boolean {
+    return this.#last < 0;
+  }
+}
+
+/** Calls the directory's iterate from the file's position on. Linux: iterate_dir(). */
+export function* iterateDirectory(task: Task, file: File, context: DirContext): Sleep<number> {
+  if (!file.ops.iterate) return -ENOTDIR;
+  const dir = file.inode;
+  if (dir.nlink === 0) return -ENOENT;
+  const error = yield* finish(file.ops.iterate(task, file, context));
+  touchAccess(file.path.mnt, dir);
+  return error;
+}
+
+function* readEntries(task: Task, fd: number, dirp: number, count: number, is_64: boolean): Sleep<number> {
+  const file = task.files.get(fd);
+  if (isErr(file)) return file;
+  const buffer = new DirentBuffer(file.f_pos, Math.min(count, MAX_REPLY_BYTES), is_64);
+  file.get();
+  try {
+    const error = yield* iterateDirectory(task, file, buffer);
+    if (error < 0 && buffer.isEmpty) return error;
+    // Not even one entry fits.
+    if (buffer.isEmpty) return buffer.is_full ? -EINVAL : 0;
+    if (copyToUser(task, dirp, buffer.bytes.subarray(0, buffer.used)) < 0) return -EFAULT;
+    file.f_pos = buffer.pos;
+    return buffer.used;
+  } finally {
+    file.put();
+  }
+}
+
+export function sys_getdents64(task: Task, fd: number, dirp: number, count: number): Sleep<number> {
+  return readEntries(task, fd, dirp, count, true);
+}
+
+export function sys_getdents(task: Task, fd: number, dirp: number, count: number): Sleep<number> {
+  return readEntries(task, fd, dirp, count, false);
+}
