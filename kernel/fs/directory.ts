@@ -2,7 +2,6 @@
  * System calls that make, remove and move names: mkdir, mknod, symlink, link, unlink, rmdir, rename. Linux: fs/namei.c.
  * Each one finds the parent directory, checks the rights, asks the file system, then brings the dentry cache in line.
  */
-import { makeDev } from "../drivers/base.ts";
 import { isErr } from "../lib/err.ts";
 import { finish, type Sleep } from "../sched/wait.ts";
 import { capable } from "../task/cred.ts";
@@ -39,6 +38,7 @@ import {
   S_IRWXUGO,
   S_ISVTX,
   isDirectory,
+  makeDev,
 } from "../uapi/stat.ts";
 import type { Dentry } from "./dentry.ts";
 import { MAY_WRITE, S_APPEND, S_IMMUTABLE } from "./inode.ts";

@@ -3,7 +3,6 @@
  * gzipped. Linux: init/initramfs.c, usr/default_cpio_list.
  */
 import { Inflate } from "fflate";
-import { makeDev } from "../drivers/base.ts";
 import { isErr } from "../lib/err.ts";
 import { kernelIter } from "../mm/iov_iter.ts";
 import { PAGE_SIZE } from "../mm/page_alloc.ts";
@@ -12,7 +11,7 @@ import { finish, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
 import { EINVAL } from "../uapi/errno.ts";
 import { AT_FDCWD, O_CREAT, O_LARGEFILE, O_TRUNC, O_WRONLY } from "../uapi/fcntl.ts";
-import { S_IALLUGO, S_IFCHR, S_IFMT, isDirectory, isRegular, isSymlink } from "../uapi/stat.ts";
+import { S_IALLUGO, S_IFCHR, S_IFMT, isDirectory, isRegular, isSymlink, makeDev } from "../uapi/stat.ts";
 import { setAttributes } from "./attr.ts";
 import { TRAILER, readCpioEntry, type CpioEntry } from "./cpio.ts";
 import { makeDirectory, makeLink, makeNode, makeSymlink, removeDirectory, unlinkName } from "./directory.ts";

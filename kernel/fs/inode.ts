@@ -121,7 +121,7 @@ export class Inode {
   ctime: Timespec;
   /** Time of birth, if the file system keeps it. */
   btime: Timespec | null = null;
-  /** Device number (drivers/base.ts makeDev) of device nodes. */
+  /** Device number (uapi/stat.ts makeDev) of device nodes. */
   rdev = 0;
   flags = 0;
   /** File contents in guest RAM; null for what has none. */

@@ -7,7 +7,6 @@
  *      40 st_rdev 48 st_size 56 st_blksize           64 atime 80 btime  96 ctime 112 mtime  (s64 sec, u32 nsec)
  *      64 st_blocks 72 atim 88 mtim 104 ctim        128 rdev major, minor  136 dev major, minor  144 mnt_id
  */
-import { majorOf, minorOf } from "../drivers/base.ts";
 import { isErr } from "../lib/err.ts";
 import { copyToUser, latin1Bytes } from "../mm/usercopy.ts";
 import { finish, isSleep, type Sleep } from "../sched/wait.ts";
@@ -39,6 +38,8 @@ import {
   isRegular,
   isSocket,
   isSymlink,
+  majorOf,
+  minorOf,
 } from "../uapi/stat.ts";
 import { lookupFlags } from "./attr.ts";
 import { MAY_WRITE, S_APPEND, S_IMMUTABLE, type Inode, type Kstat, type Timespec } from "./inode.ts";

@@ -5,7 +5,7 @@
  * Boot order (kernel/main.ts): `new Vfs(kernel)`, `init()` (rootfs is mounted), then, as the first task,
  * `populateRootfs()` (initramfs.ts) and `openConsole()`.
  */
-import { makeDev } from "../drivers/base.ts";
+import { makeDev } from "../uapi/stat.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";

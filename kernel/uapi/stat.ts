@@ -63,3 +63,10 @@ export const STATX_ATTR_MOUNT_ROOT = 0x2000;
 
 export const UTIME_NOW = 0x3fffffff;
 export const UTIME_OMIT = 0x3ffffffe;
+
+/** Device numbers, as programs see them in st_rdev: major in bits 8-19, minor in bits 0-7 and 20-31. Linux: new_encode_dev(). */
+export function makeDev(major: number, minor: number): number {
+  return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12)) >>> 0;
+}
+export const majorOf = (dev: number): number => (dev >>> 8) & 0xfff;
+export const minorOf = (dev: number): number => (dev & 0xff) | ((dev >>> 12) & 0xfff00);

@@ -18,7 +18,7 @@ import { CAP_SYS_ADMIN } from "../../uapi/capability.ts";
 import { EAGAIN, EFAULT, EINVAL, ENOIOCTLCMD, ENOSPC, EPERM, EPIPE } from "../../uapi/errno.ts";
 import { O_NONBLOCK, SEEK_DATA, SEEK_END, SEEK_SET } from "../../uapi/fcntl.ts";
 import { POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM } from "../../uapi/poll.ts";
-import { makeDev } from "../base.ts";
+import { makeDev } from "../../uapi/stat.ts";
 
 const MEM_MAJOR = 1;
 
