@@ -2,7 +2,14 @@
  * `vitrine bench`: the project's measurements. Each benchmark boots a machine in this process, types into its serial port
  * and reads the clock of the host; where a native counterpart exists it is timed beside it.
  */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { assembleFile } from "../assembler/assemble_file.ts";
+import { projectRoot } from "../node.ts";
+import { ELF_ENTRY, writeElf } from "./elf_writer.ts";
 import { CliError } from "./errors.ts";
 import { ConsoleSession } from "./session.ts";
 
@@ -26,6 +33,42 @@ async function boot(name: string): Promise<BenchResult[]> {
     { name, what: "power-on to prompt", value, unit: "s" },
     { name, what: "instructions to prompt", value: instructions / 1e6, unit: "M" },
   ];
+}
+
+/** The interpreter's speed on an integer loop mix, and native's. */
+async function mips(name: string): Promise<BenchResult[]> {
+  const { bytes: code } = assembleFile(join(projectRoot(), "host/bench/integer_mix.asm"), {
+    origin: ELF_ENTRY,
+  });
+  const program = writeElf(code);
+  const session = await ConsoleSession.start({}, {}, { "root/integer_mix": { data: program, mode: 0o755 } });
+  const before = session.machine.readStats();
+  const seconds = await session.time("./integer_mix");
+  const after = session.machine.readStats();
+  await session.end();
+  const instructions = after.instructions_user - before.instructions_user;
+  const native = timeNative(program);
+  return [
+    { name, what: "integer loop mix", value: seconds, unit: "s" },
+    { name, what: "integer loop mix", value: instructions / seconds / 1e6, unit: "MIPS" },
+    ...(native > 0 ? [{ name, what: "integer loop mix, native", value: native, unit: "s" }] : []),
+    ...(native > 0 ? [{ name, what: "slowdown", value: seconds / native, unit: "x" }] : []),
+  ];
+}
+
+/** Seconds the program takes on the host, 0 if it is no x86-64 Linux. */
+function timeNative(program: Uint8Array): number {
+  if (process.platform !== "linux" || process.arch !== "x64") return 0;
+  const directory = mkdtempSync(join(tmpdir(), "vitrine-"));
+  try {
+    const path = join(directory, "program");
+    writeFileSync(path, program, { mode: 0o755 });
+    const start = performance.now();
+    const { status } = spawnSync(path);
+    return status === 0 ? (performance.now() - start) / 1000 : 0;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 /** An integer loop of the shell: arithmetic expansion, branches, string handling. */
@@ -79,7 +122,7 @@ async function syscall(name: string): Promise<BenchResult[]> {
   return [{ name, what: "read or write of one byte", value: (seconds / nr_calls) * 1e6, unit: "us" }];
 }
 
-const BENCHMARKS: Record<string, Benchmark> = { boot, shell, idle, fork, syscall };
+const BENCHMARKS: Record<string, Benchmark> = { boot, mips, shell, idle, fork, syscall };
 
 export async function bench(names: string[], options: { json?: boolean }): Promise<void> {
   for (const name of names) {

@@ -4,9 +4,26 @@
  */
 import { performance } from "node:perf_hooks";
 import type { MachineConfig } from "../api.ts";
+import { CpioWriter, S_IFREG } from "../build/cpio.ts";
 import { Machine } from "../machine.ts";
 import type { MachineHooks } from "../machine.ts";
 import { loadNodeAssets } from "../node.ts";
+
+/** Files for the guest, by path. */
+export type ExtraFiles = Record<string, { data: Uint8Array; mode: number }>;
+
+/** The kernel unpacks any number of archives that follow one another. Linux: init/initramfs.c unpack_to_rootfs(). */
+function appendFiles(initramfs: Uint8Array, files: ExtraFiles): Uint8Array {
+  const archive = new CpioWriter();
+  for (const [name, { data, mode }] of Object.entries(files))
+    archive.add({ name, mode: S_IFREG | mode, data });
+  const extra = archive.finish();
+  const start = (initramfs.length + 3) & ~3;
+  const both = new Uint8Array(start + extra.length);
+  both.set(initramfs);
+  both.set(extra, start);
+  return both;
+}
 
 /** What the built-in root's shell prints when it waits for a command. */
 const PROMPT = /root@[^\n]*# $/;
@@ -21,9 +38,13 @@ export class ConsoleSession {
 
   private constructor(readonly machine: Machine) {}
 
-  /** Powers a machine on and waits for the first prompt. */
-  static async start(config: Partial<MachineConfig> = {}, hooks: MachineHooks = {}): Promise<ConsoleSession> {
-    const session = await ConsoleSession.powerOn(config, hooks);
+  /** Powers a machine on and waits for the first prompt. `files` are added to the built-in root, by path without leading slash. */
+  static async start(
+    config: Partial<MachineConfig> = {},
+    hooks: MachineHooks = {},
+    files: ExtraFiles = {},
+  ): Promise<ConsoleSession> {
+    const session = await ConsoleSession.powerOn(config, hooks, files);
     await session.waitFor(PROMPT);
     return session;
   }
@@ -32,8 +53,10 @@ export class ConsoleSession {
   static async powerOn(
     config: Partial<MachineConfig> = {},
     hooks: MachineHooks = {},
+    files: ExtraFiles = {},
   ): Promise<ConsoleSession> {
-    const session = new ConsoleSession(new Machine(await loadNodeAssets(), hooks));
+    const assets = await loadNodeAssets();
+    const session = new ConsoleSession(new Machine(assets, hooks));
     await session.machine.listen({
       serial: (bytes) => {
         session.output += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
@@ -44,7 +67,9 @@ export class ConsoleSession {
         session.#check();
       },
     });
-    await session.machine.powerOn(config);
+    const initrd =
+      Object.keys(files).length > 0 ? appendFiles(assets.initramfs, files) : (config.initrd ?? null);
+    await session.machine.powerOn({ ...config, initrd });
     return session;
   }
 
