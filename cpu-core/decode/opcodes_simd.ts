@@ -96,8 +96,6 @@ export function simdRow0F(opcode: u32, prefix: u32, next: u32): u32 {
     case 0x7f: return pick(prefix, Simd.MOVQ_MMX_STORE | Form.Q_P, Simd.MOVAPS_STORE | Form.W_V, Simd.MOVUPS_STORE | Form.W_V, 0);
     case 0xae: return stateGroup(prefix, next);
     case 0xb8: return prefix == 2 ? Op.POPCNT | Form.Gv_Ev : 0;
-    case 0xbc: return prefix == 2 ? Op.TZCNT | Form.Gv_Ev : 0;
-    case 0xbd: return prefix == 2 ? Op.LZCNT | Form.Gv_Ev : 0;
     case 0xc2: return (Simd.CMPPS + prefix) | Form.V_W_Ib;
     case 0xc3: return prefix == 0 ? Simd.MOVNTI | Form.Ev_Gv | Is.Memory : 0;
     case 0xc4: return pick(prefix, Simd.PINSRW_MMX | Form.P_Ed_Ib, Simd.PINSRW | Form.V_Ed_Ib, 0, 0);
@@ -192,7 +190,6 @@ export function simdRow0F38(opcode: u32, prefix: u32): u32 {
     case 0x1e: return both(prefix, Simd.PABSD);
     case 0xf0: return prefix == 3 ? Op.CRC32 | Form.Gd_Eb : prefix < 2 ? Op.MOVBE | Form.Gv_Ev | Is.Memory : 0;
     case 0xf1: return prefix == 3 ? Op.CRC32 | Form.Gd_Ev : prefix < 2 ? Op.MOVBE | Form.Ev_Gv | Is.Memory : 0;
-    case 0xf6: return prefix == 1 ? Op.ADCX | Form.Gv_Ev : prefix == 2 ? Op.ADOX | Form.Gv_Ev : 0;
   }
   return 0;
 }

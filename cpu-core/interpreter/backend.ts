@@ -8,13 +8,18 @@ import {
   RSP,
 } from "../abi/state";
 import { Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
-import { read, readForUpdate, write, writeUpdate } from "../mmu/access";
+import { read, readForUpdate, readVector, write, writeUpdate, writeVector } from "../mmu/access";
 import { effective, linear } from "../state/address";
 import { cpu, cpuBase, readReg, writeReg } from "../state/cpu";
 import { FlagsOf, getCF, materializeFlags, testCondition } from "../state/rflags";
 import { CODE_64 } from "../state/mode";
 import { addToStackPointer, branchTo, popLegacy, pushLegacy } from "./legacy";
 import { ShiftOf } from "../ops/backend";
+import { compareFloats, floatOperation, floatToInteger, integerToFloat, narrowFloat, packedOperation, widenFloat } from "../ops/simd_float";
+import { integerBinary } from "../ops/simd_int";
+import { alignedAddress, readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar } from "../state/simd";
+import { FloatOp } from "../x87/binary";
+import { EQUAL, GREATER, LESS } from "../x87/compare";
 
 const RSP_OFFSET: u32 = RSP * 8;
 
@@ -158,9 +163,58 @@ export class Interpreter {
     if (!condition) writeReg<T>(0, value);
   }
 
-  // Vector values.
-  @inline readXmm(offset: u32): v128 { return v128.load(cpuBase() + offset, 0x500); }
-  @inline writeXmm(offset: u32, value: v128): void { v128.store(cpuBase() + offset, value, 0x500); }
+  // Vector values. A vector register operand is always XMM here; MMX is slow tier.
+  @inline requireSimd(): void {
+    requireSimd();
+  }
+  @inline readXmm(offset: u32): v128 { return readXmm(offset); }
+  @inline writeXmm(offset: u32, value: v128): void { writeXmm(offset, value); }
+  @inline readVectorDst(insn: Insn): v128 { return readXmm(<u32>insn.dst); }
+  @inline writeVectorDst(insn: Insn, value: v128): void { writeXmm(<u32>insn.dst, value); }
+  @inline readVectorSrc(insn: Insn): v128 {
+    const src = <u32>insn.src;
+    return src != OPERAND_MEMORY ? readXmm(src) : readVector(alignedAddress(insn, false));
+  }
+  @inline readVectorSrcUnaligned(insn: Insn): v128 {
+    const src = <u32>insn.src;
+    return src != OPERAND_MEMORY ? readXmm(src) : readVector(linear(insn, 16, false));
+  }
+  @inline storeVector(insn: Insn, value: v128): void {
+    const dst = <u32>insn.dst;
+    if (dst != OPERAND_MEMORY) writeXmm(dst, value);
+    else writeVector(alignedAddress(insn, true), value);
+  }
+  @inline storeVectorUnaligned(insn: Insn, value: v128): void {
+    const dst = <u32>insn.dst;
+    if (dst != OPERAND_MEMORY) writeXmm(dst, value);
+    else writeVector(linear(insn, 16, true), value);
+  }
+  @inline readXmmScalar<T>(offset: u32): T { return readXmmScalar<T>(offset); }
+  @inline readScalarDst<T>(insn: Insn): T { return readXmmScalar<T>(<u32>insn.dst); }
+  @inline writeScalarDst<T>(insn: Insn, value: T): void { writeXmmScalar<T>(<u32>insn.dst, value); }
+  @inline readScalarSrc<T>(insn: Insn): T {
+    const src = <u32>insn.src;
+    return src != OPERAND_MEMORY ? readXmmScalar<T>(src) : read<T>(linear(insn, sizeof<T>(), false));
+  }
+  @inline storeScalar<T>(insn: Insn, value: T): void {
+    const dst = <u32>insn.dst;
+    if (dst != OPERAND_MEMORY) writeXmmScalar<T>(dst, value);
+    else write<T>(linear(insn, sizeof<T>(), true), value);
+  }
+  @inline vectorFromScalar<T>(value: T): v128 { return v128.replace_lane<T>(i64x2.splat(0), 0, value); }
+  @inline integerVector(op: i32, a: v128, b: v128): v128 { return integerBinary(op, a, b); }
+  @inline floatScalar<T>(op: FloatOp, a: T, b: T): T { return floatOperation<T>(op, a, b); }
+  @inline floatPacked<T>(op: FloatOp, a: v128, b: v128): v128 { return packedOperation<T>(op, a, b); }
+  @inline floatFlags<T>(a: T, b: T, signalsQuiet: bool): void {
+    const order = compareFloats<T>(a, b, signalsQuiet);
+    const state = cpu();
+    state.rflags = (state.rflags & ~FLAGS_STATUS) | (order == LESS ? 1 : order == EQUAL ? 0x40 : order == GREATER ? 0 : 0x45);
+    state.flagsOp = FlagsOf.RFLAGS;
+  }
+  @inline integerToFloat<T>(value: i64): T { return integerToFloat<T>(value); }
+  @inline floatToInteger<T>(value: T, bits: u32, truncate: bool): i64 { return floatToInteger<T>(value, bits, truncate); }
+  @inline widenFloat(value: f32): f64 { return widenFloat(value); }
+  @inline narrowFloat(value: f64): f32 { return narrowFloat(value); }
 }
 
 /** Flags of SHL, SHR, SAR: unchanged if the count is 0. OF is defined for counts of 1; for others it follows the same formula. */

@@ -37,7 +37,21 @@
  *     releaseStack(bytes)                           RSP += bytes (RET imm16)
  *     writeAccumulatorUnless<T>(bool, v)            CMPXCHG's second result
  *
- * Vector values (V<v128>): see the end of each backend.
+ * Vector values (V is V<v128>; S is u32, u64, f32 or f64; a scalar is lane 0 of an XMM register, or memory):
+ *
+ *     requireSimd()                                 #UD, #NM; the first thing every vector instruction does
+ *     readXmm(offset), readXmmScalar<S>(offset)     a register by its offset
+ *     readVectorDst(insn), writeVectorDst(insn, v)  destination register, 16 bytes
+ *     readVectorSrc(insn), readVectorSrcUnaligned   register or memory; the first raises #GP if not aligned
+ *     storeVector(insn, v), storeVectorUnaligned    destination register or memory
+ *     readScalarDst<S>(insn), writeScalarDst<S>     lane 0 of the destination register, the others stay
+ *     readScalarSrc<S>(insn), storeScalar<S>        register lane or memory
+ *     vectorFromScalar<S>(v)                        V, the other lanes 0
+ *     integerVector(op, a, b)                       V; Simd.PUNPCKLBW ... Simd.UNPCKHPS
+ *     floatScalar<S>(FloatOp, a, b)                 with MXCSR: flags, rounding, #XM
+ *     floatPacked<S>(FloatOp, a, b)
+ *     floatFlags<S>(a, b, signalsQuiet)             RFLAGS of COMISD, UCOMISD
+ *     integerToFloat<S>(V<i64>), floatToInteger<S>(v, bits, truncate), widenFloat(v), narrowFloat(v)
  *
  * An instruction without a generic form is a plain function on CpuState (slow tier); translated code calls it.
  */

@@ -7,7 +7,7 @@
 import { Op } from "./op";
 
 /** What is added to an integer operation to mean the MMX form. */
-export const MMX_FORM: u32 = 128;
+export const MMX_FORM: i32 = 128;
 
 // prettier-ignore
 export const enum Simd {

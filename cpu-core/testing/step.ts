@@ -6,12 +6,10 @@ import { clearTlb } from "../mmu/tlb";
 import { setRamBytes } from "../mmu/physical";
 import { decode } from "../decode/decode";
 import { INSN_SIZE, Insn } from "../decode/insn";
-import { Op } from "../ops/op";
-import { x87 } from "../ops/x87";
+import { perform } from "../ops/perform";
 import { CODE_64 } from "../state/mode";
 import { cpu } from "../state/cpu";
 import { materializeFlags } from "../state/rflags";
-import { raiseUD } from "../interrupts/raise";
 
 const insn: usize = memory.data(INSN_SIZE, 16);
 
@@ -32,8 +30,6 @@ export function step(address: usize, length: u32): void {
   decode(decoded, address, length, CODE_64);
   cpu().insn = <u32>insn;
   cpu().rip += <u64>decoded.length;
-  const op = <u32>decoded.code >> 2;
-  if (op == Op.X87) x87(decoded);
-  else raiseUD();
+  perform(decoded);
   cpu().insn = 0;
 }

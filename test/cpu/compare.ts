@@ -42,7 +42,7 @@ export function differences(native: Case, core: Case, tolerance: Tolerance = {})
     // What an empty register holds does not matter, as long as it stays what it was on a faulting instruction.
     if (((native.u16(FX + FX_TAGS) >> ((top + i) & 7)) & 1) === 0) continue;
     if (tolerance.ulps !== undefined && native.u32(TRAP) === NO_TRAP) {
-      const distance = BigInt(`0x${a}`) - BigInt(`0x${b}`);
+      const distance = ordinal(a) - ordinal(b);
       const limit = BigInt(tolerance.ulps);
       if (distance <= limit && distance >= -limit) continue;
     }
@@ -69,4 +69,10 @@ export function describe(input: Case): string {
     `mxcsr ${input.hex(FX + FX_MXCSR, 4)} flags ${input.hex(RFLAGS, 4)} ${st.join(" ")} memory+64 ${input.hex(MEMORY + 64, 16)}` +
     (input.bytes[CODE_BYTES] === 0 ? "" : "")
   );
+}
+
+/** Numbers an 80-bit number in hex so that neighbours differ by one: the explicit integer bit is left out. */
+function ordinal(hex: string): bigint {
+  const exponent = BigInt(`0x${hex.slice(0, 4)}`);
+  return (exponent << 63n) | (BigInt(`0x${hex.slice(4)}`) & 0x7fff_ffff_ffff_ffffn);
 }
