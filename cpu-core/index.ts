@@ -25,6 +25,8 @@ import { materializeFlags } from "./state/rflags";
 import { setSegment } from "./state/segments";
 
 export { run } from "./run";
+export * from "./jit/helpers";
+export { setThreshold as set_translation_threshold } from "./jit/translate"; // entries of a block before it is translated; 0: never
 export { cpuid } from "./state/cpuid"; // EAX, EBX, ECX, EDX go to CPU_SCRATCH
 
 /** Power-on and INIT state. SDM vol 3A table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT". */

@@ -13,7 +13,8 @@ import { Interpreter } from "./interpreter/backend";
 import { Block, BLOCK_HEADER_SIZE, findBlock } from "./interpreter/block";
 import { deliver, deliverRaised, Source } from "./interrupts/deliver";
 import { performHot, performOther } from "./ops/perform";
-import { cpu } from "./state/cpu";
+import { getThreshold, translate } from "./jit/translate";
+import { cpu, cpuBase } from "./state/cpu";
 import { isExitRequested, takeExit } from "./state/exit";
 
 const CONTINUE: u32 = 0xffff_ffff;
@@ -36,12 +37,17 @@ function execute(first: usize, end: usize): usize {
   return at;
 }
 
-/** Counts `done` instructions as retired. */
-function retire(done: u32, cpl: u32): void {
+/** Counts what was retired since the current block or region was entered. */
+function countRetired(cpl: u32): void {
   const state = cpu();
+  const done = <u64>(state.entryBudget - state.budget);
   state.countRetired += done;
   if (cpl == 3) state.countRetiredUser += done;
-  state.budget -= <i32>done;
+}
+
+/** Translates blocks that are entered often. */
+function heat(block: Block): void {
+  if (++block.hits == getThreshold()) translate(block);
 }
 
 /** Acts on pending events; CONTINUE, or why run() must return. */
@@ -84,14 +90,22 @@ export function run(budget: i32): u32 {
     const block = findBlock();
     let nr = block.nrInsns;
     const trap = state.rflags & FLAG_TF;
-    if (<i32>nr > state.budget) nr = <u32>state.budget;
-    if ((shadow | trap) != 0) nr = 1;
-    const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
     const cpl = state.cpl;
-    state.runBlock = first;
-    const end = <u32>execute(first, first + nr * INSN_SIZE);
+    state.entryBudget = state.budget;
+    if (block.translation != 0 && <i32>nr <= state.budget && (shadow | trap) == 0) {
+      state.blockEnd = 1;
+      state.countTranslatedEntries += 1;
+      call_indirect<void>(block.translation - 1, cpuBase());
+    } else {
+      if (getThreshold() != 0) heat(block);
+      if (<i32>nr > state.budget) nr = <u32>state.budget;
+      if ((shadow | trap) != 0) nr = 1;
+      const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
+      state.runBlock = first;
+      state.budget -= <i32>((<u32>execute(first, first + nr * INSN_SIZE) - first) / INSN_SIZE);
+    }
     state.insn = 0;
-    retire((end - first) / INSN_SIZE, cpl);
+    countRetired(cpl);
     if (trap != 0) deliver(VECTOR_DB, Source.EXCEPTION, NO_ERROR_CODE);
     if (isExitRequested()) return takeExit();
   }
@@ -106,8 +120,9 @@ export function unwound(): void {
   if (state.insn != 0) {
     const insn = changetype<Insn>(state.insn);
     state.rip -= <u64>insn.length;
-    retire((state.insn - state.runBlock) / INSN_SIZE, state.cpl);
+    state.budget -= <i32>((state.insn - state.runBlock) / INSN_SIZE);
     state.insn = 0;
+    countRetired(state.cpl);
   }
   state.blockEnd = 0;
   raised = true;

@@ -100,6 +100,7 @@ export const CPU_HALTED: u32 = 0x820; // u32
 export const CPU_RUN_BLOCK: u32 = 0x824; // u32; first Insn of the current block
 export const CPU_RAISED_VECTOR: u32 = 0x828; // u32; set by raise() before it unwinds
 export const CPU_RAISED_CODE: u32 = 0x82c; // u32; error code, or NO_ERROR_CODE
+export const CPU_ENTRY_BUDGET: u32 = 0x830; // i32; CPU_BUDGET when the current block or region was entered
 export const NO_ERROR_CODE: u32 = 0xffff_ffff;
 
 export const EVENT_INTR: u32 = 1 << 0; // the interrupt controller's INTR line is up

@@ -106,20 +106,23 @@ function fetchAddress(va: u64): u32 {
   return host;
 }
 
+/** The decoded block whose bytes begin at `host`, or null. */
+export function blockAt(host: u32, codeMode: u32): Block {
+  let at = host >= ROM_BASE ? load<u32>(headOf(host)) : 0;
+  while (at != 0) {
+    const block = changetype<Block>(at);
+    if (block.host == host && block.codeMode == codeMode) break;
+    at = block.nextInPage;
+  }
+  return changetype<Block>(at);
+}
+
 /** The block is not in its slot: it may have been pushed out of it, else decode it. */
 function lookUp(host: u32, codeMode: u32, va: u64): Block {
-  if (host >= ROM_BASE) {
-    let at = load<u32>(headOf(host));
-    while (at != 0) {
-      const block = changetype<Block>(at);
-      if (block.host == host && block.codeMode == codeMode) {
-        store<u32>(slotOf(host, codeMode), at);
-        return block;
-      }
-      at = block.nextInPage;
-    }
-  }
-  return decodeBlock(host, codeMode, va);
+  const block = blockAt(host, codeMode);
+  if (changetype<usize>(block) == 0) return decodeBlock(host, codeMode, va);
+  store<u32>(slotOf(host, codeMode), <u32>changetype<usize>(block));
+  return block;
 }
 
 function decodeBlock(host: u32, codeMode: u32, va: u64): Block {
@@ -204,20 +207,30 @@ function invalidateInPage(page: u32, start: u32, end: u32): void {
   const head = headOf(page);
   let link: usize = head;
   let at = load<u32>(head);
+  let hit = false;
   while (at != 0) {
     const block = changetype<Block>(at);
     if (block.host < end && block.host + block.bytes > start) {
       const slot = slotOf(block.host, block.codeMode);
       if (load<u32>(slot) == at) store<u32>(slot, 0);
-      // The block being executed ends after the current instruction.
-      if (cpu().runBlock == at + BLOCK_HEADER_SIZE) cpu().blockEnd = 0;
       block.host = 0;
-      block.translation = 0;
       store<u32>(link, block.nextInPage);
       cpu().countInvalidatedBlocks += 1;
+      hit = true;
     } else {
       link = at + offsetof<Block>("nextInPage");
     }
+    at = block.nextInPage;
+  }
+  if (!hit) return;
+  // What is being executed may be gone: it ends after the current instruction.
+  cpu().blockEnd = 0;
+  // A translation covers several blocks of the page: all that begin here go.
+  at = load<u32>(head);
+  while (at != 0) {
+    const block = changetype<Block>(at);
+    block.translation = 0;
+    block.hits = 0;
     at = block.nextInPage;
   }
   if (load<u32>(head) == 0) {

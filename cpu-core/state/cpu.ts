@@ -24,6 +24,7 @@ import {
   CPU_CR8,
   CPU_CSTAR,
   CPU_EFER,
+  CPU_ENTRY_BUDGET,
   CPU_EVENTS,
   CPU_FLAGS_A,
   CPU_FLAGS_B,
@@ -177,6 +178,9 @@ export class CpuState {
   /** Instructions left in this run(). */
   @inline get budget(): i32 { return load<i32>(changetype<usize>(this), CPU_BUDGET); }
   @inline set budget(value: i32) { store<i32>(changetype<usize>(this), value, CPU_BUDGET); }
+  /** `budget` when the current block or region was entered. */
+  @inline get entryBudget(): i32 { return load<i32>(changetype<usize>(this), CPU_ENTRY_BUDGET); }
+  @inline set entryBudget(value: i32) { store<i32>(changetype<usize>(this), value, CPU_ENTRY_BUDGET); }
   /** Interrupts are held off for one instruction (STI, MOV SS, POP SS). */
   @inline get shadow(): u32 { return load<u32>(changetype<usize>(this), CPU_SHADOW); }
   @inline set shadow(value: u32) { store<u32>(changetype<usize>(this), value, CPU_SHADOW); }
