@@ -49,6 +49,8 @@ export function buildBootCode(directory = FIRMWARE_DIRECTORY): BootCode {
   };
   const loader = assembleFile(`${directory}boot/loader.asm`, { defines: layout }).bytes;
   const loader_sectors = Math.ceil(loader.length / 512);
-  const mbr = assembleFile(`${directory}boot/mbr.asm`, { defines: { ...layout, LOADER_SECTORS: loader_sectors } }).bytes;
+  const mbr = assembleFile(`${directory}boot/mbr.asm`, {
+    defines: { ...layout, LOADER_SECTORS: loader_sectors },
+  }).bytes;
   return { mbr, loader };
 }

@@ -80,7 +80,7 @@ loader:
 ; --- The real-mode part ----------------------------------------------------------------------------------------------
 load_setup:
         mov eax, [MAP_ADDRESS + MAP_KERNEL_LBA]
-        mov cx, 1
+        mov cx, 2               ; the header crosses the first sector's end
         mov dx, SETUP
         call read_sectors
         mov ax, SETUP
@@ -105,9 +105,12 @@ load_setup:
         cmp ax, SETUP_MAX / 512
         ja fail
         mov eax, [MAP_ADDRESS + MAP_KERNEL_LBA]
-        inc eax
-        mov dx, SETUP + 0x20
+        add eax, 2
+        dec cx
+        jz .loaded
+        mov dx, SETUP + 0x40
         call read_sectors
+.loaded:
 
         mov byte [fs:HDR_LOADER], LOADER_UNKNOWN
         or byte [fs:HDR_LOADFLAGS], CAN_USE_HEAP
@@ -314,6 +317,9 @@ load_high:
         mov eax, [move_to]
         add [move_to], ecx
         call move_up
+        inc byte [chunks]
+        test byte [chunks], 15  ; a dot for a megabyte
+        jnz .chunk
         mov al, '.'
         call print_character
         jmp .chunk
@@ -400,3 +406,4 @@ initrd_limit:   dd 0
 initrd_address: dd 0
 setup_sectors:  dw 0
 drive:          db 0
+chunks:         db 0
