@@ -167,6 +167,7 @@ function moveRare(insn: Insn, op: i32): void {
       return;
     case Simd.EMMS:
       requireMmx();
+      enterMmx();
       cpu().x87Tags = 0;
       return;
     case Simd.FXSAVE:
@@ -295,29 +296,29 @@ function convertRare(insn: Insn, op: i32): void {
   switch (op) {
     case Simd.CVTPI2PS:
     case Simd.CVTPI2PD: {
-      // From memory CVTPI2PD leaves the x87 state alone.
-      const fromRegister = !isMemory(insn);
-      if (fromRegister || op == Simd.CVTPI2PS) requireMmx();
+      // With a memory operand the x87 state is left alone.
+      if (!isMemory(insn)) {
+        requireMmx();
+        enterMmx();
+      }
       const src = mmxSource(insn);
-      const r = op == Simd.CVTPI2PS ? integerPairToFloats(readXmm(dst), src) : integerPairToDoubles(src);
-      if (fromRegister || op == Simd.CVTPI2PS) enterMmx();
-      writeXmm(dst, r);
+      writeXmm(dst, op == Simd.CVTPI2PS ? integerPairToFloats(readXmm(dst), src) : integerPairToDoubles(src));
       return;
     }
     case Simd.CVTTPS2PI:
     case Simd.CVTPS2PI: {
       requireMmx();
-      const r = floatPairToIntegers(source64(insn), op == Simd.CVTTPS2PI);
-      enterMmx();
-      setMmx(dst, r);
+      const src = source64(insn);
+      enterMmx(); // even if #XM follows
+      setMmx(dst, floatPairToIntegers(src, op == Simd.CVTTPS2PI));
       return;
     }
     case Simd.CVTTPD2PI:
     case Simd.CVTPD2PI: {
       requireMmx();
-      const r = doublePairToIntegers(vectorSource(insn), op == Simd.CVTTPD2PI);
+      const src = vectorSource(insn);
       enterMmx();
-      setMmx(dst, r);
+      setMmx(dst, doublePairToIntegers(src, op == Simd.CVTTPD2PI));
       return;
     }
     case Simd.CVTPS2PD:

@@ -154,8 +154,8 @@ export function roundTo(
         roundedMantissa = mantissa;
         return;
       }
-      // FSCALE can overflow by more than that.
-      raised |= PE | ROUNDED_UP;
+      // FSCALE can overflow by more than that, and CVTSD2SS, which has no result then.
+      raised |= (cutInexact || adjust == 24576 ? PE : 0) | ROUNDED_UP;
       roundedExponent = INFINITE;
       roundedMantissa = 0x8000_0000_0000_0000;
       return;
@@ -180,7 +180,7 @@ export function roundTo(
         roundedMantissa = mantissa;
         return;
       }
-      raised |= PE;
+      if (cutInexact || adjust == 24576) raised |= PE;
       roundedExponent = smallest;
       roundedMantissa = 0;
       return;

@@ -121,7 +121,10 @@ export class Core {
     }
     view.setUint32(STATE_BASE + CPU_MXCSR, from.getUint32(FX + FX_MXCSR, true), true);
     bytes.set(record.subarray(FX + FX_XMM, FX + FX_XMM + 256), STATE_BASE + CPU_XMM);
-    bytes.set(record.subarray(MEMORY, MEMORY + MEMORY_BYTES), RAM_BASE + DATA_ADDRESS);
+    const data = RAM_BASE + DATA_ADDRESS;
+    bytes.set(record.subarray(MEMORY, MEMORY + MEMORY_BYTES), data);
+    bytes.fill(0, data + MEMORY_BYTES, data + MEMORY_BYTES + 64);
+    bytes.fill(0, data + 4096 - 64, data + 4096);
     bytes.set(record.subarray(CODE_BYTES, CODE_BYTES + length), RAM_BASE + start);
 
     let trap = NO_TRAP;

@@ -122,6 +122,8 @@ int main(void) {
     uint64_t length = in.rip;
     memcpy(block, &in, sizeof in);
     memcpy(data, in.memory, sizeof in.memory);
+    memset(data + sizeof in.memory, 0, 64);
+    memset(data + 4096 - 64, 0, 64);
     memcpy(code + 64 - length, in.code, length);
     *(uint64_t *)(BLOCK + 0x1008) = CODE + 64 - length;
     block->rip = CODE + 64;
