@@ -62,10 +62,17 @@ export class DeviceRegistry {
   onNodeRemoved: ((node: DeviceNode) => void) | null = null;
 
   /** Claims numbers: 0, or -EBUSY if one of them is taken. Linux: __register_chrdev(). */
-  registerChrdev(major: number, first_minor: number, nr_minors: number, name: string, fops: FileOperations): number {
+  registerChrdev(
+    major: number,
+    first_minor: number,
+    nr_minors: number,
+    name: string,
+    fops: FileOperations,
+  ): number {
     const end = first_minor + nr_minors;
     const isTaken = this.chrdevs.some(
-      (other) => other.major === major && first_minor < other.first_minor + other.nr_minors && other.first_minor < end,
+      (other) =>
+        other.major === major && first_minor < other.first_minor + other.nr_minors && other.first_minor < end,
     );
     if (isTaken) return -EBUSY;
     this.chrdevs.push({ major, first_minor, nr_minors, name, fops });
@@ -145,7 +152,8 @@ function insertResource(parent: Resource, resource: Resource): Resource | number
   for (const child of parent.children) {
     if (resource.end < child.start || resource.start > child.end) continue;
     const isSame = resource.start === child.start && resource.end === child.end;
-    if (resource.start >= child.start && resource.end <= child.end && !isSame) return insertResource(child, resource);
+    if (resource.start >= child.start && resource.end <= child.end && !isSame)
+      return insertResource(child, resource);
     if (!isSame && resource.start <= child.start && resource.end >= child.end) inside.push(child);
     else return -EBUSY;
   }

@@ -58,7 +58,13 @@ function* stay(task: Task): Sleep<number> {
   }
 }
 
-export function sys_reboot(task: Task, magic1: number, magic2: number, cmd: number, arg: number): number | Sleep<number> {
+export function sys_reboot(
+  task: Task,
+  magic1: number,
+  magic2: number,
+  cmd: number,
+  arg: number,
+): number | Sleep<number> {
   const { kernel } = task;
   if (!capable(task, CAP_SYS_BOOT)) return -EPERM;
   if (magic1 >>> 0 !== R.LINUX_REBOOT_MAGIC1 || !R.LINUX_REBOOT_MAGIC2.includes(magic2 >>> 0)) return -EINVAL;

@@ -101,7 +101,13 @@ export class Printk {
   /** Adds a record and shows it. Linux: vprintk_emit(). */
   emit(level: number, text: string, facility = LOG_KERN): void {
     const ts_ns = this.#kernel.time?.sched_clock_ns() ?? 0;
-    const record: LogRecord = { seq: this.#next_seq++, level, facility, ts_ns, text: text.replace(/\n+$/, "") };
+    const record: LogRecord = {
+      seq: this.#next_seq++,
+      level,
+      facility,
+      ts_ns,
+      text: text.replace(/\n+$/, ""),
+    };
     this.#records.push(record);
     this.#bytes += record.text.length + RECORD_OVERHEAD_BYTES;
     while (this.#bytes > LOG_BUF_BYTES) {
@@ -177,7 +183,10 @@ export class Printk {
   /** One record as read(2) on /dev/kmsg gives it: "6,339,5140900,-;text\n". */
   formatKmsg(record: LogRecord): string {
     const priority = (record.facility << 3) | record.level;
-    const escaped = record.text.replace(/[^\x20-\x7e\n]|\\/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+    const escaped = record.text.replace(
+      /[^\x20-\x7e\n]|\\/g,
+      (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
     return `${priority},${record.seq},${Math.floor(record.ts_ns / 1000)},-;${escaped.replace(/\n/g, "\n ")}\n`;
   }
 
@@ -247,7 +256,10 @@ export class Printk {
       }
       const record = this.record(this.#syslog_seq);
       if (!record) break;
-      const text = this.#format(record, true).slice(this.#syslog_offset, this.#syslog_offset + length - copied);
+      const text = this.#format(record, true).slice(
+        this.#syslog_offset,
+        this.#syslog_offset + length - copied,
+      );
       if (copyToUser(task, buf + copied, latin1(text))) return copied || -EFAULT;
       copied += text.length;
       this.#syslog_offset += text.length;

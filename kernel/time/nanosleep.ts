@@ -4,14 +4,7 @@
  */
 import { WaitQueue, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
-import {
-  EFAULT,
-  EINVAL,
-  EOPNOTSUPP,
-  ERESTARTNOHAND,
-  ERESTART_RESTARTBLOCK,
-  ETIME,
-} from "../uapi/errno.ts";
+import { EFAULT, EINVAL, EOPNOTSUPP, ERESTARTNOHAND, ERESTART_RESTARTBLOCK, ETIME } from "../uapi/errno.ts";
 import * as C from "../uapi/time.ts";
 import { readClock } from "./posix_clocks.ts";
 import type { Timespec } from "./timekeeping.ts";

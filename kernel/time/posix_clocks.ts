@@ -99,7 +99,8 @@ export function sys_gettimeofday(task: Task, tv_ptr: number, tz_ptr: number): nu
   if (tv_ptr !== 0 && writeTimeval(task, tv_ptr, task.kernel.time.realtime())) return -EFAULT;
   if (tz_ptr !== 0) {
     const { timezone } = task.kernel.time;
-    if (putUser32(task, tz_ptr, timezone.minuteswest) || putUser32(task, tz_ptr + 4, timezone.dsttime)) return -EFAULT;
+    if (putUser32(task, tz_ptr, timezone.minuteswest) || putUser32(task, tz_ptr + 4, timezone.dsttime))
+      return -EFAULT;
   }
   return 0;
 }
@@ -189,7 +190,8 @@ export function sys_clock_adjtime(task: Task, clock: number, ptr: number): numbe
       const ppm = getInt64(view, TIMEX.freq) / FREQ_PER_PPM;
       time.setFrequencyAdjustment(Math.max(-MAX_FREQ_PPM, Math.min(MAX_FREQ_PPM, ppm)));
     }
-    if (modes & C.ADJ_TAI && getInt64(view, TIMEX.constant) >= 0) time.tai_offset_sec = getInt64(view, TIMEX.constant);
+    if (modes & C.ADJ_TAI && getInt64(view, TIMEX.constant) >= 0)
+      time.tai_offset_sec = getInt64(view, TIMEX.constant);
     if (modes & C.ADJ_SETOFFSET) {
       const fraction = getInt64(view, TIMEX.time_usec) * (modes & C.ADJ_NANO ? 1 : C.NSEC_PER_USEC);
       if (fraction < 0 || fraction >= C.NSEC_PER_SEC) return -EINVAL;

@@ -141,7 +141,11 @@ export function sys_timer_create(task: Task, clock: number, event_ptr: number, i
     if (notifyKind === (C.SIGEV_SIGNAL | C.SIGEV_THREAD_ID)) {
       thread = task.kernel.tasks.find(view.getInt32(16, true)) ?? null;
       if (thread?.signal !== task.signal) return -EINVAL;
-    } else if (notifyKind !== C.SIGEV_SIGNAL && notifyKind !== C.SIGEV_NONE && notifyKind !== C.SIGEV_THREAD) {
+    } else if (
+      notifyKind !== C.SIGEV_SIGNAL &&
+      notifyKind !== C.SIGEV_NONE &&
+      notifyKind !== C.SIGEV_THREAD
+    ) {
       return -EINVAL;
     }
     if (notifyKind !== C.SIGEV_NONE && (signo < 1 || signo > NSIG)) return -EINVAL;
@@ -173,7 +177,13 @@ function remaining(task: Task, timer: PosixTimer): number {
   return timer.expires_ns === 0 ? 0 : Math.max(1, timer.expires_ns - task.kernel.time.monotonic_ns());
 }
 
-export function sys_timer_settime(task: Task, id: number, flags: number, ptr: number, old_ptr: number): number {
+export function sys_timer_settime(
+  task: Task,
+  id: number,
+  flags: number,
+  ptr: number,
+  old_ptr: number,
+): number {
   const { time } = task.kernel;
   if (ptr === 0) return -EINVAL;
   const wanted = readItimer(task, ptr, 1);
@@ -188,10 +198,14 @@ export function sys_timer_settime(task: Task, id: number, flags: number, ptr: nu
   timer.overrun = timer.last_overrun = 0;
   if (value_ns > 0) {
     if (!(flags & C.TIMER_ABSTIME)) timer.expires_ns = time.monotonic_ns() + value_ns;
-    else if (timer.clock === C.CLOCK_MONOTONIC || timer.clock === C.CLOCK_BOOTTIME) timer.expires_ns = value_ns;
+    else if (timer.clock === C.CLOCK_MONOTONIC || timer.clock === C.CLOCK_BOOTTIME)
+      timer.expires_ns = value_ns;
     else {
       const offset = timer.clock === C.CLOCK_TAI ? time.tai_offset_sec : 0;
-      timer.expires_ns = Math.max(1, time.fromRealtime({ sec: wanted.value.sec - offset, nsec: wanted.value.nsec }));
+      timer.expires_ns = Math.max(
+        1,
+        time.fromRealtime({ sec: wanted.value.sec - offset, nsec: wanted.value.nsec }),
+      );
     }
     arm(task, timer);
   }

@@ -52,7 +52,10 @@ class TimerFd {
   }
 
   get isCanceled(): boolean {
-    return (this.settime_flags & C.TFD_TIMER_CANCEL_ON_SET) !== 0 && this.seen_clock_set !== this.time.clock_set_seq;
+    return (
+      (this.settime_flags & C.TFD_TIMER_CANCEL_ON_SET) !== 0 &&
+      this.seen_clock_set !== this.time.clock_set_seq
+    );
   }
 
   get remaining_ns(): number {
@@ -120,7 +123,13 @@ function timerFdOf(task: Task, fd: number): TimerFd | number {
   return file.ops === timerfdOperations ? timerOf(file) : -EINVAL;
 }
 
-export function sys_timerfd_settime(task: Task, fd: number, flags: number, ptr: number, old_ptr: number): number {
+export function sys_timerfd_settime(
+  task: Task,
+  fd: number,
+  flags: number,
+  ptr: number,
+  old_ptr: number,
+): number {
   if (flags & ~(C.TFD_TIMER_ABSTIME | C.TFD_TIMER_CANCEL_ON_SET)) return -EINVAL;
   const wanted = readItimer(task, ptr, 1);
   if (typeof wanted === "number") return wanted;
@@ -137,7 +146,8 @@ export function sys_timerfd_settime(task: Task, fd: number, flags: number, ptr: 
   const value_ns = toNs(wanted.value);
   if (value_ns > 0) {
     if (!(flags & C.TFD_TIMER_ABSTIME)) timer.expires_ns = time.monotonic_ns() + value_ns;
-    else if (timer.clock === C.CLOCK_REALTIME) timer.expires_ns = Math.max(1, time.fromRealtime(wanted.value));
+    else if (timer.clock === C.CLOCK_REALTIME)
+      timer.expires_ns = Math.max(1, time.fromRealtime(wanted.value));
     else timer.expires_ns = value_ns;
     timer.arm();
   }

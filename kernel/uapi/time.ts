@@ -19,11 +19,32 @@ export const CLOCK_REALTIME_ALARM = 8;
 export const CLOCK_BOOTTIME_ALARM = 9;
 export const CLOCK_TAI = 11;
 
+/** Names by number, for strace. */
+export const CLOCK_NAMES: Readonly<Record<number, string>> = {
+  0: "CLOCK_REALTIME",
+  1: "CLOCK_MONOTONIC",
+  2: "CLOCK_PROCESS_CPUTIME_ID",
+  3: "CLOCK_THREAD_CPUTIME_ID",
+  4: "CLOCK_MONOTONIC_RAW",
+  5: "CLOCK_REALTIME_COARSE",
+  6: "CLOCK_MONOTONIC_COARSE",
+  7: "CLOCK_BOOTTIME",
+  8: "CLOCK_REALTIME_ALARM",
+  9: "CLOCK_BOOTTIME_ALARM",
+  11: "CLOCK_TAI",
+};
+
 export const TIMER_ABSTIME = 0x01;
 
 export const ITIMER_REAL = 0;
 export const ITIMER_VIRTUAL = 1;
 export const ITIMER_PROF = 2;
+
+export const ITIMER_NAMES: Readonly<Record<number, string>> = {
+  0: "ITIMER_REAL",
+  1: "ITIMER_VIRTUAL",
+  2: "ITIMER_PROF",
+};
 
 export const SIGEV_SIGNAL = 0;
 export const SIGEV_NONE = 1;

@@ -73,9 +73,13 @@ export class I8042 {
     const ctr = Math.max(0, this.#readData());
     printk.info("serio: i8042 KBD port at 0x60,0x64 irq 1");
     this.#command(CMD_ENABLE_KBD);
-    this.#writeCtr((ctr | CTR_TRANSLATE | CTR_AUX_DISABLED) & ~(CTR_KBD_DISABLED | CTR_KBD_INTERRUPT | CTR_AUX_INTERRUPT));
+    this.#writeCtr(
+      (ctr | CTR_TRANSLATE | CTR_AUX_DISABLED) & ~(CTR_KBD_DISABLED | CTR_KBD_INTERRUPT | CTR_AUX_INTERRUPT),
+    );
     const hasKeyboard = this.#identify();
-    this.#writeCtr((ctr | CTR_TRANSLATE | CTR_AUX_DISABLED | CTR_KBD_INTERRUPT) & ~(CTR_KBD_DISABLED | CTR_AUX_INTERRUPT));
+    this.#writeCtr(
+      (ctr | CTR_TRANSLATE | CTR_AUX_DISABLED | CTR_KBD_INTERRUPT) & ~(CTR_KBD_DISABLED | CTR_AUX_INTERRUPT),
+    );
     irq.requestIrq(KBD_IRQ, () => this.#interrupt(), "i8042");
     if (!hasKeyboard) return;
     printk.info("input: AT Translated Set 2 keyboard as /devices/platform/i8042/serio0/input/input0");

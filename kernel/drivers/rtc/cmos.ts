@@ -79,7 +79,7 @@ function fromRegister(value: number, mode: number): number {
 }
 
 function toRegister(value: number, mode: number): number {
-  return mode & RTC_DM_BINARY ? value : (Math.floor(value / 10) << 4) | value % 10;
+  return mode & RTC_DM_BINARY ? value : (Math.floor(value / 10) << 4) | (value % 10);
 }
 
 function hourFromRegister(value: number, mode: number): number {
@@ -106,7 +106,8 @@ export function readCmosDate(ports: Ports): RtcTime {
     const year = fromRegister(readCmos(ports, RTC_YEAR), mode);
     const century = fromRegister(readCmos(ports, RTC_CENTURY), mode);
     if (readCmos(ports, RTC_SECONDS) !== sec) continue;
-    const fullYear = century >= 19 && century <= 29 ? century * 100 + year : year < 70 ? 2000 + year : 1900 + year;
+    const fullYear =
+      century >= 19 && century <= 29 ? century * 100 + year : year < 70 ? 2000 + year : 1900 + year;
     return {
       sec: fromRegister(sec, mode),
       min: fromRegister(min, mode),
@@ -161,7 +162,9 @@ function packDate(date: RtcTime): Uint8Array {
 
 function unpackDate(bytes: Uint8Array): RtcTime {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const [sec, min, hour, mday, mon, year] = [0, 4, 8, 12, 16, 20].map((offset) => view.getInt32(offset, true));
+  const [sec, min, hour, mday, mon, year] = [0, 4, 8, 12, 16, 20].map((offset) =>
+    view.getInt32(offset, true),
+  );
   return { sec, min, hour, mday, mon, year };
 }
 
@@ -279,7 +282,11 @@ function rtcOperations(rtc: RtcDevice): FileOperations {
           return 0;
         case RTC_AIE_OFF:
         case RTC_UIE_OFF:
-          writeCmos(ports, RTC_REG_B, readCmos(ports, RTC_REG_B) & ~(cmd === RTC_AIE_OFF ? RTC_AIE : RTC_UIE));
+          writeCmos(
+            ports,
+            RTC_REG_B,
+            readCmos(ports, RTC_REG_B) & ~(cmd === RTC_AIE_OFF ? RTC_AIE : RTC_UIE),
+          );
           return 0;
         default:
           return -ENOTTY;

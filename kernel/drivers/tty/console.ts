@@ -45,7 +45,9 @@ export class Consoles {
       const match = /^console=([A-Za-z]+)(\d+)(?:,(.*))?$/.exec(word);
       if (!match) continue;
       const option = { name: match[1], index: Number(match[2]), options: match[3] ?? "" };
-      this.#wanted = this.#wanted.filter((other) => other.name !== option.name || other.index !== option.index);
+      this.#wanted = this.#wanted.filter(
+        (other) => other.name !== option.name || other.index !== option.index,
+      );
       this.#wanted.push(option);
     }
   }
@@ -74,7 +76,9 @@ export class Consoles {
 
   /** Names of the active consoles, the preferred one last, as in /sys/class/tty/console/active. */
   activeNames(): string[] {
-    return [...this.#registered].sort((a, b) => a.rank - b.rank).map(({ device }) => `${device.name}${device.index}`);
+    return [...this.#registered]
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ device }) => `${device.name}${device.index}`);
   }
 
   /** What /dev/tty0 is. */

@@ -35,9 +35,16 @@ function buildGlyphMap(): Map<number, number> {
   const map = new Map<number, number>();
   for (let glyph = 255; glyph >= 1; glyph--) map.set(CP437.charCodeAt(glyph), glyph);
   for (const [from, to] of SUBSTITUTES) {
-    for (const c of from) if (!map.has(c.codePointAt(0)!)) map.set(c.codePointAt(0)!, map.get(to.codePointAt(0)!)!);
+    for (const c of from)
+      if (!map.has(c.codePointAt(0)!)) map.set(c.codePointAt(0)!, map.get(to.codePointAt(0)!)!);
   }
-  for (const [scan, glyph] of [["⎺", 0xdf], ["⎻", 0xc4], ["⎼", 0xc4], ["⎽", 0x5f], ["≠", 0x3d]] as const) {
+  for (const [scan, glyph] of [
+    ["⎺", 0xdf],
+    ["⎻", 0xc4],
+    ["⎼", 0xc4],
+    ["⎽", 0x5f],
+    ["≠", 0x3d],
+  ] as const) {
     if (!map.has(scan.charCodeAt(0))) map.set(scan.charCodeAt(0), glyph);
   }
   return map;

@@ -44,7 +44,8 @@ export class FramebufferConsole implements Display {
     const [red, green, blue] = this.#shifts;
     for (let i = 0; i < 16; i++) {
       const rgb = palette[i];
-      this.#colors[i] = (((rgb >> 16) & 0xff) << red) | (((rgb >> 8) & 0xff) << green) | ((rgb & 0xff) << blue);
+      this.#colors[i] =
+        (((rgb >> 16) & 0xff) << red) | (((rgb >> 8) & 0xff) << green) | ((rgb & 0xff) << blue);
     }
   }
 

@@ -356,7 +356,14 @@ export function font8x16(): Uint8Array {
 
   const font = new Uint8Array(256 * FONT_HEIGHT);
   for (let code = 0; code < 256; code++) {
-    const c = code < 0x20 ? LOW[code] : code < 0x7f ? String.fromCharCode(code) : code === 0x7f ? "⌂" : HIGH[code - 0x80];
+    const c =
+      code < 0x20
+        ? LOW[code]
+        : code < 0x7f
+          ? String.fromCharCode(code)
+          : code === 0x7f
+            ? "⌂"
+            : HIGH[code - 0x80];
     const glyph = drawn.get(c);
     if (glyph) font.set(glyph, code * FONT_HEIGHT);
   }
@@ -420,8 +427,14 @@ function addDerived(drawn: Map<string, Glyph>): void {
   const inverse = (c: string) => from(c).map((bits) => ~bits);
   drawn.set("◘", inverse("•"));
   drawn.set("◙", inverse("○"));
-  drawn.set("☻", from("☺").map((bits, y) => (y >= 3 && y <= 9 ? ~bits & 0xfe : bits)));
-  drawn.set("‼", from("!").map((bits) => ((bits << 2) | (bits >> 2)) & 0x66));
+  drawn.set(
+    "☻",
+    from("☺").map((bits, y) => (y >= 3 && y <= 9 ? ~bits & 0xfe : bits)),
+  );
+  drawn.set(
+    "‼",
+    from("!").map((bits) => ((bits << 2) | (bits >> 2)) & 0x66),
+  );
   drawn.set("▬", rows(9, 11, 0xfe));
   drawn.set("↨", overlay(from("↕"), rows(13, 13, 0x7e)));
   drawn.set("∟", overlay(rows(4, 10, 0xc0), rows(10, 11, 0xfe)));
@@ -444,7 +457,8 @@ function addDerived(drawn: Map<string, Glyph>): void {
   drawn.set("▀", rows(0, 7, 0xff));
   drawn.set("▌", rows(0, 15, 0xf0));
   drawn.set("▐", rows(0, 15, 0x0f));
-  const shade = (even: number, odd: number) => Uint8Array.from({ length: FONT_HEIGHT }, (_, y) => (y & 1 ? odd : even));
+  const shade = (even: number, odd: number) =>
+    Uint8Array.from({ length: FONT_HEIGHT }, (_, y) => (y & 1 ? odd : even));
   drawn.set("░", shade(0x22, 0x88));
   drawn.set("▒", shade(0x55, 0xaa));
   drawn.set("▓", shade(0xdd, 0x77));

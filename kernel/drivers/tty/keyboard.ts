@@ -112,7 +112,9 @@ export class Keyboard {
   #key(console: VirtualConsole, mode: number, key: number, isPress: boolean, isRepeat: boolean): void {
     if (mode === K_MEDIUMRAW) {
       const up = isPress ? 0 : 0x80;
-      console.type(key < 128 ? String.fromCharCode(key | up) : String.fromCharCode(up, (key >> 7) | 0x80, key | 0x80));
+      console.type(
+        key < 128 ? String.fromCharCode(key | up) : String.fromCharCode(up, (key >> 7) | 0x80, key | 0x80),
+      );
     }
     if (isRepeat && !console.vc.autorepeat) return;
     if (MODIFIER_OF[key]) {

@@ -100,7 +100,12 @@ export class NTty {
     if (c_iflag & (T.IGNCR | T.ICRNL)) special[CR] = 1;
     if (c_iflag & T.INLCR) special[LF] = 1;
     if (c_lflag & T.ICANON) {
-      special[c_cc[T.VERASE]] = special[c_cc[T.VKILL]] = special[c_cc[T.VEOF]] = special[LF] = special[c_cc[T.VEOL]] = 1;
+      special[c_cc[T.VERASE]] =
+        special[c_cc[T.VKILL]] =
+        special[c_cc[T.VEOF]] =
+        special[LF] =
+        special[c_cc[T.VEOL]] =
+          1;
       if (c_lflag & T.IEXTEN) {
         special[c_cc[T.VWERASE]] = special[c_cc[T.VLNEXT]] = special[c_cc[T.VEOL2]] = 1;
         if (c_lflag & T.ECHO) special[c_cc[T.VREPRINT]] = 1;
@@ -412,7 +417,7 @@ export class NTty {
   #echoEraseTab(): void {
     let nr_chars = 0;
     let isAfterTab = false;
-    for (let at = this.#head; at !== this.#canonHead; ) {
+    for (let at = this.#head; at !== this.#canonHead;) {
       const c = this.#buf[--at & MASK];
       if (c === TAB) {
         isAfterTab = true;
@@ -594,7 +599,8 @@ export class NTty {
     }
     const at = (this.#tail + length) & MASK;
     // An end-of-file mark just behind what fits belongs to this read: the next one must not see an end of file.
-    const swallowsEof = this.#tail + length !== this.#canonHead && this.#lineEnds[at] && this.#buf[at] === DISABLED_CHAR;
+    const swallowsEof =
+      this.#tail + length !== this.#canonHead && this.#lineEnds[at] && this.#buf[at] === DISABLED_CHAR;
     const copied = this.#copyOut(to, length);
     if (copied < length) return copied || -EFAULT;
     if (swallowsEof) this.#tail++;

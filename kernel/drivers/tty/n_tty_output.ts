@@ -221,7 +221,11 @@ export class NTtyOutput {
       if (isHungUp(file) || (tty.link && tty.link.count === 0)) return written || -EIO;
       const isProcessed = (tty.termios.c_oflag & T.OPOST) !== 0;
       const rest = written === 0 ? bytes : bytes.subarray(written);
-      written += isProcessed ? this.#writeProcessed(rest) : tty.writeRoom() > 0 ? tty.driver.ops.write(tty, rest) : 0;
+      written += isProcessed
+        ? this.#writeProcessed(rest)
+        : tty.writeRoom() > 0
+          ? tty.driver.ops.write(tty, rest)
+          : 0;
       if (written === bytes.length) return written;
       if (isNonblocking(file)) return written || -EAGAIN;
       // A tab may need eight columns at once.

@@ -57,8 +57,30 @@ export class Ptys {
     const slaveTermios = standardTermios();
     slaveTermios.c_cflag = T.B38400 | T.CS8 | T.CREAD;
     const ops = ptyOperations(this);
-    this.master = new TtyDriver(kernel, "pty_master", "ptm", UNIX98_PTY_MASTER_MAJOR, 0, NR_UNIX98_PTYS, "pty", 0, masterTermios, ops);
-    this.slave = new TtyDriver(kernel, "pty_slave", "pts", UNIX98_PTY_SLAVE_MAJOR, 0, NR_UNIX98_PTYS, "pty", 0, slaveTermios, ops);
+    this.master = new TtyDriver(
+      kernel,
+      "pty_master",
+      "ptm",
+      UNIX98_PTY_MASTER_MAJOR,
+      0,
+      NR_UNIX98_PTYS,
+      "pty",
+      0,
+      masterTermios,
+      ops,
+    );
+    this.slave = new TtyDriver(
+      kernel,
+      "pty_slave",
+      "pts",
+      UNIX98_PTY_SLAVE_MAJOR,
+      0,
+      NR_UNIX98_PTYS,
+      "pty",
+      0,
+      slaveTermios,
+      ops,
+    );
     this.master.isPtyMaster = true;
     this.master.resetsTermios = this.slave.resetsTermios = true;
     this.master.other = this.slave;
@@ -69,7 +91,10 @@ export class Ptys {
     const { devices } = this.kernel;
     registerTtyDriver(this.master);
     registerTtyDriver(this.slave);
-    const ptmx: FileOperations = { ...ttyFops, open: (task, inode, file) => this.#openMaster(task, inode, file) };
+    const ptmx: FileOperations = {
+      ...ttyFops,
+      open: (task, inode, file) => this.#openMaster(task, inode, file),
+    };
     devices.registerChrdev(TTYAUX_MAJOR, 2, 1, "/dev/ptmx", ptmx);
     devices.addNode("ptmx", "char", makeDev(TTYAUX_MAJOR, 2), 0o666);
   }
@@ -119,7 +144,7 @@ export class Ptys {
     slave.hangUp();
     slave.readWait.wakeUpAll();
     slave.writeWait.wakeUpAll();
-    if (slave.count === 0) delete this.slave.ttys[slave.index];
+    if (slave.count === 0) this.slave.ttys[slave.index] = undefined;
   }
 }
 

@@ -175,7 +175,12 @@ class Uart {
     if (this.#isStarted) return 0;
     this.#clearFifos();
     for (const register of [UART_LSR, UART_RX, UART_IIR, UART_MSR]) this.read(register);
-    const action = this.kernel.irq.requestIrq(this.irq, () => this.#interrupt(), `ttyS${this.line}`, IRQF_SHARED);
+    const action = this.kernel.irq.requestIrq(
+      this.irq,
+      () => this.#interrupt(),
+      `ttyS${this.line}`,
+      IRQF_SHARED,
+    );
     if (typeof action === "number") return action;
     this.#action = action;
     this.#isStarted = true;
@@ -444,7 +449,18 @@ export class Serial8250 {
     termios.c_cflag = T.B9600 | T.CS8 | T.CREAD | T.HUPCL | T.CLOCAL;
     termios.c_ispeed = termios.c_ospeed = 9600;
     const ops = uartOperations(this.uarts);
-    this.driver = new TtyDriver(kernel, "serial", "ttyS", TTY_MAJOR, MINOR_START, this.uarts.length, "serial", 0, termios, ops);
+    this.driver = new TtyDriver(
+      kernel,
+      "serial",
+      "ttyS",
+      TTY_MAJOR,
+      MINOR_START,
+      this.uarts.length,
+      "serial",
+      0,
+      termios,
+      ops,
+    );
     this.uarts.forEach((uart, line) => (this.driver.ports[line] = uart.port));
   }
 
@@ -535,7 +551,11 @@ function uartOperations(uarts: readonly Uart[]): TtyOperations {
     *waitUntilSent(task, tty) {
       const { time } = tty.kernel;
       while (!uartOf(tty).isSent()) {
-        const error = yield* tty.writeWait.waitUntil(task, () => uartOf(tty).isSent(), time.monotonic_ns() + 10_000_000);
+        const error = yield* tty.writeWait.waitUntil(
+          task,
+          () => uartOf(tty).isSent(),
+          time.monotonic_ns() + 10_000_000,
+        );
         if (error && task.signalPending()) return error;
       }
       return 0;

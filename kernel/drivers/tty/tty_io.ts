@@ -382,21 +382,33 @@ function destroyTty(tty: Tty): void {
     tty.port.tty = null;
     tty.port.discard();
   }
-  if (driver.ttys[tty.index] === tty) delete driver.ttys[tty.index];
+  if (driver.ttys[tty.index] === tty) driver.ttys[tty.index] = undefined;
 }
 
-function* readTty(task: Task, file: File, to: Parameters<NonNullable<FileOperations["read"]>>[2]): Sleep<number> {
+function* readTty(
+  task: Task,
+  file: File,
+  to: Parameters<NonNullable<FileOperations["read"]>>[2],
+): Sleep<number> {
   return yield* fileTty(file).ldisc.read(task, file, to);
 }
 
-function* writeTty(task: Task, file: File, from: Parameters<NonNullable<FileOperations["write"]>>[2]): Sleep<number> {
+function* writeTty(
+  task: Task,
+  file: File,
+  from: Parameters<NonNullable<FileOperations["write"]>>[2],
+): Sleep<number> {
   const tty = fileTty(file);
   let written = 0;
   while (from.count > 0) {
     const chunk = new Uint8Array(Math.min(from.count, WRITE_CHUNK_BYTES));
     const filled = from.copyFrom(chunk);
     if (filled === 0) return written || -EFAULT;
-    const result = yield* tty.ldisc.write(task, file, filled === chunk.length ? chunk : chunk.subarray(0, filled));
+    const result = yield* tty.ldisc.write(
+      task,
+      file,
+      filled === chunk.length ? chunk : chunk.subarray(0, filled),
+    );
     if (result < 0) return written || result;
     written += result;
     if (result < filled) break;

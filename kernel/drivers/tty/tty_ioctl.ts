@@ -287,7 +287,9 @@ function modemIoctl(task: Task, tty: Tty, cmd: number, ptr: number): number {
 function packWinsize(size: Winsize): Uint8Array {
   const bytes = new Uint8Array(8);
   const view = new DataView(bytes.buffer);
-  [size.rows, size.columns, size.xpixel, size.ypixel].forEach((value, i) => view.setUint16(2 * i, value, true));
+  [size.rows, size.columns, size.xpixel, size.ypixel].forEach((value, i) =>
+    view.setUint16(2 * i, value, true),
+  );
   return bytes;
 }
 

@@ -173,4 +173,3 @@ export function sys_vhangup(task: Task): number {
   task.signal.tty?.hangUp();
   return 0;
 }
-

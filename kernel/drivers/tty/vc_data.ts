@@ -25,8 +25,8 @@ export const COLOR_TABLE = [0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15
 
 /** Colours by VGA number: red, green, blue. */
 export const DEFAULT_PALETTE: readonly number[] = [
-  0x000000, 0x0000aa, 0x00aa00, 0x00aaaa, 0xaa0000, 0xaa00aa, 0xaa5500, 0xaaaaaa, 0x555555, 0x5555ff, 0x55ff55,
-  0x55ffff, 0xff5555, 0xff55ff, 0xffff55, 0xffffff,
+  0x000000, 0x0000aa, 0x00aa00, 0x00aaaa, 0xaa0000, 0xaa00aa, 0xaa5500, 0xaaaaaa, 0x555555, 0x5555ff,
+  0x55ff55, 0x55ffff, 0xff5555, 0xff55ff, 0xffff55, 0xffffff,
 ];
 
 const DEFAULT_COLOR = 0x07;
@@ -405,7 +405,11 @@ export class VcData {
     const firstRow = Math.floor(start / columns);
     const lastRow = Math.floor((end - 1) / columns);
     for (let row = firstRow; row <= lastRow; row++) {
-      this.mark(row, row === firstRow ? start % columns : 0, row === lastRow ? (end - 1) % columns : columns - 1);
+      this.mark(
+        row,
+        row === firstRow ? start % columns : 0,
+        row === lastRow ? (end - 1) % columns : columns - 1,
+      );
     }
   }
 
@@ -430,7 +434,11 @@ export class VcData {
    */
   #noteScroll(top: number, bottom: number, lines: number): void {
     const open = this.#scroll;
-    const isSame = open !== null && open.top === top && open.bottom === bottom && Math.sign(open.lines) === Math.sign(lines);
+    const isSame =
+      open !== null &&
+      open.top === top &&
+      open.bottom === bottom &&
+      Math.sign(open.lines) === Math.sign(lines);
     const total = isSame ? open.lines + lines : lines;
     if ((open !== null && !isSame) || Math.abs(total) >= bottom - top) {
       this.#scroll = null;
@@ -461,7 +469,8 @@ export class VcData {
     for (let row = 0; row < this.rows; row++) {
       const first = this.#first[row];
       const last = this.#last[row];
-      if (first <= last) display.putCells(row, first, this.cells, row * this.columns + first, last - first + 1);
+      if (first <= last)
+        display.putCells(row, first, this.cells, row * this.columns + first, last - first + 1);
       this.#first[row] = Infinity;
       this.#last[row] = -1;
     }

@@ -13,7 +13,14 @@ import { IUTF8 } from "../../uapi/termios.ts";
 import type { ConsoleDevice } from "./console.ts";
 import { Keyboard } from "./keyboard.ts";
 import { standardTermios } from "./termios.ts";
-import { registerTtyDevice, registerTtyDriver, TTY_MAJOR, type Tty, TtyDriver, type TtyOperations } from "./tty_io.ts";
+import {
+  registerTtyDevice,
+  registerTtyDriver,
+  TTY_MAJOR,
+  type Tty,
+  TtyDriver,
+  type TtyOperations,
+} from "./tty_io.ts";
 import { TtyPort } from "./tty_port.ts";
 import { VcData, type Display } from "./vc_data.ts";
 import { vtIoctl } from "./vt_ioctl.ts";
@@ -73,7 +80,18 @@ export class Vt {
     this.keyboard = new Keyboard(this);
     const termios = standardTermios();
     termios.c_iflag |= IUTF8;
-    this.driver = new TtyDriver(kernel, "/dev/tty", "tty", TTY_MAJOR, 1, MAX_NR_CONSOLES, "console", 1, termios, vtOperations(this));
+    this.driver = new TtyDriver(
+      kernel,
+      "/dev/tty",
+      "tty",
+      TTY_MAJOR,
+      1,
+      MAX_NR_CONSOLES,
+      "console",
+      1,
+      termios,
+      vtOperations(this),
+    );
     this.console(0);
   }
 
@@ -98,8 +116,8 @@ export class Vt {
     if (!this.#consoles[index]) return 0;
     if (index === this.foreground || this.driver.ttys[index]) return -EBUSY;
     if (index > 0) {
-      delete this.#consoles[index];
-      delete this.driver.ports[index];
+      this.#consoles[index] = undefined;
+      this.driver.ports[index] = undefined;
     }
     return 0;
   }
@@ -238,7 +256,13 @@ export class Vt {
     const { devices } = this.kernel;
     registerTtyDriver(this.driver);
     // tty0 is whichever is visible; tty_io.ts resolves it.
-    devices.registerChrdev(TTY_MAJOR, 0, 1, "/dev/vc/0", this.kernel.devices.chrdev(makeDev(TTY_MAJOR, 1))!.fops);
+    devices.registerChrdev(
+      TTY_MAJOR,
+      0,
+      1,
+      "/dev/vc/0",
+      this.kernel.devices.chrdev(makeDev(TTY_MAJOR, 1))!.fops,
+    );
     devices.addNode("tty0", "char", makeDev(TTY_MAJOR, 0), 0o620);
     for (let index = 0; index < MAX_NR_CONSOLES; index++) registerTtyDevice(this.driver, index);
   }

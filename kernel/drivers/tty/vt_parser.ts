@@ -76,7 +76,7 @@ export class VtParser {
 
   write(bytes: Uint8Array): void {
     const vc = this.#vc;
-    for (let i = 0; i < bytes.length; ) {
+    for (let i = 0; i < bytes.length;) {
       const byte = bytes[i];
       if (this.#state === "normal" && byte >= 0x20 && byte < DEL && this.#isPlain()) {
         let end = i + 1;
@@ -218,7 +218,8 @@ export class VtParser {
         return this.#setCharset(1, c);
       case "percent":
         this.#state = "normal";
-        if (c === 0x40) vc.isUtf8 = false; // @
+        if (c === 0x40)
+          vc.isUtf8 = false; // @
         else if (c === 0x47 || c === 0x38) vc.isUtf8 = true; // G 8
         return;
       case "hash":
@@ -347,7 +348,12 @@ export class VtParser {
       if (this.#parameters.length < MAX_PARAMETERS) this.#parameters.push(0);
     } else if (c >= 0x3c && c <= 0x3f && this.#parameters.length === 1 && this.#parameters[0] === 0) {
       this.#prefix = String.fromCharCode(c);
-    } else if (c === 0x5b && this.#prefix === "" && this.#parameters.length === 1 && this.#parameters[0] === 0) {
+    } else if (
+      c === 0x5b &&
+      this.#prefix === "" &&
+      this.#parameters.length === 1 &&
+      this.#parameters[0] === 0
+    ) {
       this.#state = "function-key"; // CSI [ x: what Linux's own function keys send
     } else if (c >= 0x20 && c <= 0x3f) {
       this.#state = "csi-ignore";
