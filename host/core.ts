@@ -16,8 +16,8 @@ export interface CoreExports {
   reset(ram_bytes: number): void;
   /** Executes up to `budget` instructions; returns an EXIT_* (cpu-core/abi/exit.ts). May throw UNWIND. */
   run(budget: number): number;
-  /** After UNWIND came out of run(): the exception is delivered by the next run(). */
-  unwound(): void;
+  /** After UNWIND came out of run(): tidies up; the exception is delivered by the next run(). Returns 0. */
+  deliver_raised(): number;
   /** Level of the INTR pin. */
   set_intr(level: number): void;
   raise_nmi(): void;
@@ -38,8 +38,10 @@ export interface CoreExports {
   materialize_flags(): number;
   set_rflags(value: number): void;
   /** EAX, EBX, ECX, EDX are in the scratch words 0-3. */
-  run_cpuid(leaf: number, subleaf: number): void;
+  cpuid(leaf: number, subleaf: number): void;
   set_a20(level: number): void;
+  /** Entries of a block before it is translated; 0: never. */
+  set_translation_threshold(entries: number): void;
 }
 
 /** What the board gives the core. */

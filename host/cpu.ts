@@ -105,7 +105,7 @@ export class GuestCpu implements Cpu {
 
   cpuid(leaf: number, subleaf: number): { eax: number; ebx: number; ecx: number; edx: number } {
     const { core } = this;
-    core.exports.run_cpuid(leaf, subleaf);
+    core.exports.cpuid(leaf, subleaf);
     return { eax: core.scratch(0), ebx: core.scratch(1), ecx: core.scratch(2), edx: core.scratch(3) };
   }
 

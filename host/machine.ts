@@ -216,6 +216,7 @@ export class Machine implements MachineApi {
     const monitor = new Monitor(core, board, machine.ram.bytes);
     const loop = new RunLoop(core, clock, timeline, kernel);
     core.rom.set(assets.images.firmware);
+    if (!config.jit) core.exports.set_translation_threshold(0);
     this.#powered = { config, clock, board, core, machine, monitor, timeline, kernel, loop };
   }
 

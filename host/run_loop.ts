@@ -111,7 +111,7 @@ export class RunLoop {
         } catch (error) {
           if (error !== UNWIND) throw error;
         }
-        core.exports.unwound();
+        core.exports.deliver_raised();
         left = core.read32(CPU_BUDGET) | 0;
         if (left <= 0 || this.#stop) return EXIT_UNWOUND;
       }
