@@ -163,7 +163,7 @@ export class MountNamespace {
   isBusy(mnt: Mount): boolean {
     if (mnt.nr_files > 0 || this.childrenOf(mnt).length > 0) return true;
     for (const task of this.vfs.kernel.tasks.threads()) {
-      if (task.fs && (task.fs.pwd.mnt === mnt || task.fs.root.mnt === mnt)) return true;
+      if (!task.exit_state && task.fs && (task.fs.pwd.mnt === mnt || task.fs.root.mnt === mnt)) return true;
     }
     return false;
   }

@@ -31,7 +31,11 @@ export class Vfs {
   readonly devtmpfs: Devtmpfs;
   /** Open files in the system, and their limit. /proc/sys/fs/file-nr. */
   nr_files = 0;
-  max_files = 9223372036854775807;
+  max_files = Number.MAX_SAFE_INTEGER;
+  /** Highest RLIMIT_NOFILE. /proc/sys/fs/nr_open. */
+  nr_open = 1048576;
+  /** /proc/sys/kernel/random/boot_id, made when first read. */
+  boot_id = "";
   /** /proc/sys/fs/pipe-max-size, bytes. */
   pipe_max_size = 1048576;
   #next_anon_minor = 0;

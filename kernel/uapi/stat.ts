@@ -70,3 +70,5 @@ export function makeDev(major: number, minor: number): number {
 }
 export const majorOf = (dev: number): number => (dev >>> 8) & 0xfff;
 export const minorOf = (dev: number): number => (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+/** The kernel keeps device numbers as programs see them. */
+export const encodeDev = (dev: number): number => dev;
