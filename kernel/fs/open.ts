@@ -12,17 +12,20 @@ import type { Task } from "../task/task.ts";
 import {
   E2BIG,
   EACCES,
+  EBADF,
   EEXIST,
   EFAULT,
   EINVAL,
   EISDIR,
   ELOOP,
   ENFILE,
+  ENODEV,
   ENOENT,
   ENOTDIR,
   ENXIO,
   EOPNOTSUPP,
   EPERM,
+  ESPIPE,
   ERESTARTNOHAND,
   ERESTARTNOINTR,
   ERESTARTSYS,
@@ -34,6 +37,8 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
   O_ACCMODE,
   O_APPEND,
   O_CLOEXEC,
@@ -60,6 +65,7 @@ import {
   isBlockDevice,
   isCharDevice,
   isDirectory,
+  isFifo,
   isRegular,
   isSocket,
   isSymlink,
@@ -408,4 +414,24 @@ export function* openInitialConsole(task: Task): Sleep<void> {
   task.files.install(task, file, false);
   task.files.install(task, file.get(), false);
   task.files.install(task, file.get(), false);
+}
+
+export function sys_fallocate(
+  task: Task,
+  fd: number,
+  mode: number,
+  offset: number,
+  length: number,
+): Sleep<number> | number {
+  const file = task.files.get(fd);
+  if (isErr(file)) return file;
+  if (offset < 0 || length <= 0) return -EINVAL;
+  if (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE)) return -EOPNOTSUPP;
+  if (!file.isWritable) return -EBADF;
+  const { mode: type } = file.inode;
+  if (isFifo(type)) return -ESPIPE;
+  if (isDirectory(type)) return -EISDIR;
+  if (!isRegular(type)) return -ENODEV;
+  if (!file.ops.fallocate) return -EOPNOTSUPP;
+  return file.ops.fallocate(task, file, mode, offset, length);
 }
