@@ -4,11 +4,12 @@
  * Linux: kernel/time/itimer.c; man 2 setitimer, man 2 alarm.
  */
 import { sendSignalToProcess } from "../task/signal.ts";
-import type { Itimer } from "../task/signal_struct.ts";
+import { RLIM_INFINITY, type Itimer, type Rlimit } from "../task/signal_struct.ts";
 import type { Task } from "../task/task.ts";
 import { EFAULT, EINVAL } from "../uapi/errno.ts";
-import { SIGALRM, SIGPROF, SIGVTALRM } from "../uapi/signal.ts";
-import { ITIMER_REAL, ITIMER_VIRTUAL, NSEC_PER_SEC, NSEC_PER_USEC } from "../uapi/time.ts";
+import { RLIMIT_CPU } from "../uapi/resource.ts";
+import { SIGALRM, SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU } from "../uapi/signal.ts";
+import { ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, NSEC_PER_SEC, NSEC_PER_USEC } from "../uapi/time.ts";
 import { processCpuTime } from "./posix_clocks.ts";
 import { readItimer, toNs, writeItimer } from "./timespec.ts";
 
@@ -59,18 +60,35 @@ export function setItimer(task: Task, which: number, value_ns: number, interval_
   }
 }
 
-/** Fires the timers on CPU time that are due; the tick calls it for the running task. Linux: check_cpu_itimer(). */
-export function checkCpuItimers(task: Task): void {
-  const { itimers } = task.signal;
-  if (itimers[1].expires_ns === 0 && itimers[2].expires_ns === 0) return;
-  for (const [which, signal] of [
-    [1, SIGVTALRM],
-    [2, SIGPROF],
-  ]) {
+/** What the tick checks of the running task's process: timers on CPU time, and RLIMIT_CPU. Linux: run_posix_cpu_timers(). */
+export function checkCpuTimers(task: Task): void {
+  const { itimers, rlimits } = task.signal;
+  const limit = rlimits[RLIMIT_CPU];
+  const hasLimit = limit !== undefined && limit.cur !== RLIM_INFINITY;
+  if (itimers[ITIMER_VIRTUAL].expires_ns === 0 && itimers[ITIMER_PROF].expires_ns === 0 && !hasLimit) return;
+  task.kernel.entry.accountNow();
+  for (const [which, signal] of CPU_ITIMERS) {
     const itimer = itimers[which];
     if (itimer.expires_ns === 0 || cpuClock(task, which) < itimer.expires_ns) continue;
     itimer.expires_ns = itimer.interval_ns > 0 ? itimer.expires_ns + itimer.interval_ns : 0;
     sendSignalToProcess(task.group_leader, signal);
+  }
+  if (hasLimit) checkCpuLimit(task, limit);
+}
+
+const CPU_ITIMERS = [
+  [ITIMER_VIRTUAL, SIGVTALRM],
+  [ITIMER_PROF, SIGPROF],
+] as const;
+
+/** SIGXCPU at the soft limit and each second after it, SIGKILL at the hard one. Linux: check_process_timers(). */
+function checkCpuLimit(task: Task, limit: Rlimit): void {
+  const used_sec = cpuClock(task, ITIMER_PROF) / NSEC_PER_SEC;
+  if (used_sec >= limit.max) {
+    sendSignalToProcess(task.group_leader, SIGKILL);
+  } else if (used_sec >= limit.cur) {
+    sendSignalToProcess(task.group_leader, SIGXCPU);
+    task.signal.rlimits[RLIMIT_CPU] = { cur: limit.cur + 1, max: limit.max };
   }
 }
 

@@ -18,6 +18,7 @@ const CPUCLOCK_FD = 3;
 
 /** CPU time of a process: its threads' and what ended ones left, ns. Linux: thread_group_cputime(). */
 export function processCpuTime(task: Task): { user_ns: number; system_ns: number } {
+  task.kernel.entry.accountNow();
   const { signal } = task;
   let user_ns = signal.utime_ns;
   let system_ns = signal.stime_ns;
@@ -59,6 +60,7 @@ export function readClock(task: Task, clock: number): Timespec | number {
       return fromNs(user_ns + system_ns);
     }
     case C.CLOCK_THREAD_CPUTIME_ID:
+      task.kernel.entry.accountNow();
       return fromNs(task.utime_ns + task.stime_ns);
   }
   if (clock >= 0 || (clock & CPUCLOCK_FD) === CPUCLOCK_FD) return -EINVAL;

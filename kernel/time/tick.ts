@@ -8,6 +8,7 @@
 import { IRQ_HANDLED } from "../irq/irq_desc.ts";
 import type { Kernel } from "../kernel.ts";
 import { NSEC_PER_SEC } from "../uapi/time.ts";
+import { checkCpuTimers } from "./itimer.ts";
 import { PIT_TICK_RATE, TICK_NSEC } from "./timekeeping.ts";
 
 const PIT_CH0 = 0x40;
@@ -83,6 +84,7 @@ export class Tick {
     if (!this.#isIdle && now_ns >= this.#next_tick_ns) {
       this.#advanceTick(now_ns);
       sched.tick(now_ns);
+      checkCpuTimers(this.#kernel.current);
     }
     this.#isInside = false;
     this.program();

@@ -404,7 +404,7 @@ function addAccented(drawn: Map<string, Glyph>): void {
     const glyph = drawn.get(letter)!.slice();
     if (letter >= "A" && letter <= "Z") {
       // Capitals lose a line to make room.
-      glyph.copyWithin(3, 2, 11);
+      glyph.copyWithin(3, 2, 5);
       glyph[2] = 0;
       glyph[0] = mark[1];
       glyph[1] = mark[2];
