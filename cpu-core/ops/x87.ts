@@ -810,7 +810,7 @@ function clearExceptions(): void {
   cpu().x87Status &= <u16>~(EXCEPTIONS | STATUS_STACK_FAULT | STATUS_ERROR_SUMMARY | STATUS_BUSY);
 }
 
-/** True if a store to memory does not happen: an unmasked fault, or unmasked overflow or underflow (and then nothing was rounded). */
+/** True if a store to memory does not happen (the address is checked all the same): an unmasked fault, or unmasked overflow or underflow. Then nothing was rounded. */
 function isStoreSuppressed(): bool {
   if ((raised & ~masks & (IE | DE | OE | UE)) == 0) return false;
   withdraw(PE | ROUNDED_UP);
@@ -820,6 +820,7 @@ function isStoreSuppressed(): bool {
 function storeFloat32(insn: Insn, address: u64, thenPop: bool): void {
   if (isEmpty(0)) {
     if (isStackFaultMasked()) write<u32>(address, 0xffc0_0000);
+    else checkWritable(address, 4);
     noteMemory(insn, address);
     if (stackUnderflow() && thenPop) pop();
     return;
@@ -827,12 +828,14 @@ function storeFloat32(insn: Insn, address: u64, thenPop: bool): void {
   const bits = toFloat32(stMantissa(0), stSignExponent(0));
   const suppressed = isStoreSuppressed();
   if (!suppressed) write<u32>(address, bits);
+  else checkWritable(address, 4);
   finishStore(insn, address, thenPop && !suppressed);
 }
 
 function storeFloat64(insn: Insn, address: u64, thenPop: bool): void {
   if (isEmpty(0)) {
     if (isStackFaultMasked()) write<u64>(address, 0xfff8_0000_0000_0000);
+    else checkWritable(address, 8);
     noteMemory(insn, address);
     if (stackUnderflow() && thenPop) pop();
     return;
@@ -840,12 +843,14 @@ function storeFloat64(insn: Insn, address: u64, thenPop: bool): void {
   const bits = toFloat64(stMantissa(0), stSignExponent(0));
   const suppressed = isStoreSuppressed();
   if (!suppressed) write<u64>(address, bits);
+  else checkWritable(address, 8);
   finishStore(insn, address, thenPop && !suppressed);
 }
 
 function storeFloat80(insn: Insn, address: u64): void {
   if (isEmpty(0)) {
     if (isStackFaultMasked()) writeFloat80(address, INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT);
+    else checkWritable(address, 10);
     noteMemory(insn, address);
     if (stackUnderflow()) pop();
     return;
@@ -857,6 +862,7 @@ function storeFloat80(insn: Insn, address: u64): void {
 function storeInteger<T>(insn: Insn, address: u64, truncate: bool, thenPop: bool): void {
   if (isEmpty(0)) {
     if (isStackFaultMasked()) write<T>(address, <T>(i64.MIN_VALUE >> (64 - 8 * sizeof<T>())));
+    else checkWritable(address, sizeof<T>());
     noteMemory(insn, address);
     if (stackUnderflow() && thenPop) pop();
     return;
@@ -866,6 +872,7 @@ function storeInteger<T>(insn: Insn, address: u64, truncate: bool, thenPop: bool
     : toInteger(stMantissa(0), stSignExponent(0), 8 * sizeof<T>());
   const suppressed = isStoreSuppressed();
   if (!suppressed) write<T>(address, <T>value);
+  else checkWritable(address, sizeof<T>());
   finishStore(insn, address, thenPop && !suppressed);
 }
 
@@ -873,6 +880,7 @@ function storeInteger<T>(insn: Insn, address: u64, truncate: bool, thenPop: bool
 function storeBcd(insn: Insn, address: u64): void {
   if (isEmpty(0)) {
     if (isStackFaultMasked()) writeFloat80(address, 0xc000_0000_0000_0000, 0xffff);
+    else checkWritable(address, 10);
     noteMemory(insn, address);
     if (stackUnderflow()) pop();
     return;
@@ -880,6 +888,7 @@ function storeBcd(insn: Insn, address: u64): void {
   const low = toBcd(stMantissa(0), stSignExponent(0));
   const suppressed = isStoreSuppressed();
   if (!suppressed) writeFloat80(address, low, bcdHigh);
+  else checkWritable(address, 10);
   finishStore(insn, address, !suppressed);
 }
 

@@ -37,7 +37,7 @@ function build(): Uint8Array<ArrayBuffer> {
     [
       join(ROOT, "node_modules/assemblyscript/bin/asc.js"), "cpu-core/testing/step.ts", "--config", "none", "-o", out, "--runtime", "stub",
       "--memoryBase", "65536", "--importMemory", "--initialMemory", "1024", "--exportTable", "--enable", "simd", "--enable",
-      "bulk-memory", "--noAssert", "-O1",
+      "bulk-memory", "--noAssert", "-O1", "--disableWarning", "112",
     ],
     { cwd: ROOT, encoding: "utf8" },
   );
@@ -124,7 +124,7 @@ export class Core {
     const data = RAM_BASE + DATA_ADDRESS;
     bytes.set(record.subarray(MEMORY, MEMORY + MEMORY_BYTES), data);
     bytes.fill(0, data + MEMORY_BYTES, data + MEMORY_BYTES + 64);
-    bytes.fill(0, data + 4096 - 64, data + 4096);
+    bytes.fill(0, data + 4096 - 128, data + 4096);
     bytes.set(record.subarray(CODE_BYTES, CODE_BYTES + length), RAM_BASE + start);
 
     let trap = NO_TRAP;
