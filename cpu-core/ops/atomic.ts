@@ -1,6 +1,6 @@
 /** CMPXCHG, XADD, CMPXCHG8B/16B. One CPU runs at a time, so a locked instruction needs nothing more. */
 import { FLAG_ZF, RAX, RBX, RCX, RDX } from "../abi/state";
-import { Insn, INSN_REX_W } from "../decode/insn";
+import { Insn, INSN_REX_W, OPERAND_MEMORY } from "../decode/insn";
 import { raiseGP } from "../interrupts/raise";
 import { checkWritable, read, write } from "../mmu/access";
 import { linear } from "../state/address";
@@ -8,14 +8,20 @@ import { readReg, writeReg } from "../state/cpu";
 import { FlagsOf, setFlagBits } from "../state/rflags";
 import { on } from "./backend";
 
-/** CMPXCHG dst, src: always writes the destination, changes the accumulator only if unequal. */
+/** CMPXCHG dst, src: always writes a memory destination, changes the accumulator only if unequal. */
 export function cmpxchg<B, T>(insn: Insn): void {
   const b = on<B>();
   const accumulator = b.readRegister<T>(RAX);
   const src = b.readRegister<T>(insn.src);
   const dst = b.readUpdate<T>(insn);
   const equal = b.equal<T>(accumulator, dst);
-  b.writeUpdate<T>(insn, b.select<T>(equal, src, dst));
+  // An unequal 32-bit register destination keeps its upper half, as processors do.
+  if (sizeof<T>() == 4 && insn.dst != <u8>OPERAND_MEMORY) {
+    const whole = b.readRegister<u64>(insn.dst);
+    b.writeRegister<u64>(insn.dst, b.select<u64>(equal, b.zeroExtend<u32, u64>(b.readRegister<u32>(insn.src)), whole));
+  } else {
+    b.writeUpdate<T>(insn, b.select<T>(equal, src, dst));
+  }
   b.setFlags<T>(FlagsOf.SUB, accumulator, dst, b.sub<T>(accumulator, dst));
   b.writeAccumulatorUnless<T>(equal, dst);
 }

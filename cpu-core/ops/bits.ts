@@ -57,11 +57,10 @@ export function bitTest<T>(insn: Insn, kind: BitOf): void {
   setFlagBits(FLAG_CF, (value & bit) != <T>0 ? FLAG_CF : 0);
 }
 
-/** BSF dst, src: with a zero source the destination stays, as processors do. */
+/** BSF dst, src: with a zero source the destination stays, all 64 bits of it, as processors do. */
 export function bsf<T>(insn: Insn): void {
   const src = on<Interpreter>().readSrc<T>(insn);
   if (src != <T>0) writeReg<T>(<u32>insn.dst, <T>ctz<u64>(<u64>src));
-  else if (sizeof<T>() == 4) writeReg<u32>(<u32>insn.dst, readReg<u32>(<u32>insn.dst));
   setFlagBits(FLAG_ZF, src == <T>0 ? FLAG_ZF : 0);
 }
 
@@ -69,7 +68,6 @@ export function bsf<T>(insn: Insn): void {
 export function bsr<T>(insn: Insn): void {
   const src = on<Interpreter>().readSrc<T>(insn);
   if (src != <T>0) writeReg<T>(<u32>insn.dst, <T>(63 - clz<u64>(<u64>src)));
-  else if (sizeof<T>() == 4) writeReg<u32>(<u32>insn.dst, readReg<u32>(<u32>insn.dst));
   setFlagBits(FLAG_ZF, src == <T>0 ? FLAG_ZF : 0);
 }
 

@@ -55,7 +55,9 @@ function mmxSource(insn: Insn): u64 {
 /** PADDB ... on MMX registers. */
 function mmxBinary(insn: Insn, op: i32): void {
   requireMmx();
-  const src = mmxSource(insn);
+  // PUNPCKL* read only the half they use.
+  const isHalf = op <= Simd.PUNPCKLDQ && isMemory(insn);
+  const src = isHalf ? <u64>read<u32>(linear(insn, 4, false)) : mmxSource(insn);
   enterMmx();
   setMmx(<u32>insn.dst, integerMmx(op, mmx(<u32>insn.dst), src));
 }

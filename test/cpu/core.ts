@@ -123,8 +123,7 @@ export class Core {
     bytes.set(record.subarray(FX + FX_XMM, FX + FX_XMM + 256), STATE_BASE + CPU_XMM);
     const data = RAM_BASE + DATA_ADDRESS;
     bytes.set(record.subarray(MEMORY, MEMORY + MEMORY_BYTES), data);
-    bytes.fill(0, data + MEMORY_BYTES, data + MEMORY_BYTES + 64);
-    bytes.fill(0, data + 4096 - 128, data + 4096);
+    bytes.fill(0, data + MEMORY_BYTES, data + 4096);
     bytes.set(record.subarray(CODE_BYTES, CODE_BYTES + length), RAM_BASE + start);
 
     let trap = NO_TRAP;

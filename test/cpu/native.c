@@ -123,8 +123,6 @@ int main(void) {
     memcpy(block, &in, sizeof in);
     memcpy(data, in.memory, sizeof in.memory);
     memset(data + sizeof in.memory, 0, 4096 - sizeof in.memory);
-    memset(data + sizeof in.memory, 0, 64);
-    memset(data + 4096 - 128, 0, 128);
     memcpy(code + 64 - length, in.code, length);
     *(uint64_t *)(BLOCK + 0x1008) = CODE + 64 - length;
     block->rip = CODE + 64;
