@@ -9,7 +9,6 @@ import { allocPgd, freePgd, freeTables } from "../arch/x86/page_tables.ts";
 import { isErr } from "../lib/err.ts";
 import type { File } from "../fs/file.ts";
 import type { Kernel } from "../kernel.ts";
-import type { WaitQueue } from "../sched/wait.ts";
 import { copyPageRange, unmapPageRange } from "./memory.ts";
 import { TASK_SIZE } from "./usercopy.ts";
 import { VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED, VM_SHARED, VM_WIPEONFORK, VmArea, findVmaIndex } from "./vma.ts";
@@ -58,8 +57,6 @@ export class Mm {
   dumpable = 1;
   /** The OOM killer has taken its memory: nothing may be faulted in any more. Linux: MMF_UNSTABLE. */
   oom_reaped = false;
-  /** Futexes waited on here, by address (sched/futex.ts). */
-  readonly futexes = new Map<number, WaitQueue>();
 
   constructor(
     readonly kernel: Kernel,

@@ -87,11 +87,6 @@ export function flushThread(machine: Machine, task: Task): void {
   loadThread(machine, task);
 }
 
-/** The running task's bases, which the program may have changed itself (WRFSBASE). */
-export function currentFsBase(task: Task): number {
-  return task.kernel.machine.cpu.readMsr(MSR_FS_BASE);
-}
-
 /** man 2 arch_prctl. */
 export function sys_arch_prctl(task: Task, code: number, addr: number): number {
   const { cpu } = task.kernel.machine;
