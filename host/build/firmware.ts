@@ -1,7 +1,7 @@
 /**
  * Assembles the system ROM and the boot disk's code (host/firmware/) into flat binaries (Node).
  */
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { assembleFile } from "../assembler/assemble_file.ts";
 import { ROM_SIZE } from "../../cpu-core/abi/layout.ts";
 import {
@@ -15,11 +15,11 @@ import {
 } from "./images.ts";
 
 const BIOS_SEGMENT_BYTES = 0x10000;
-const FIRMWARE_DIRECTORY = fileURLToPath(new URL("../firmware/", import.meta.url));
+const FIRMWARE_DIRECTORY = "host/firmware";
 
-/** The system ROM: segment F000 in its last 64 KiB, the rest empty (all ones, as an erased flash chip). */
-export function buildFirmware(directory = FIRMWARE_DIRECTORY): Uint8Array {
-  const { bytes } = assembleFile(`${directory}bios.asm`);
+/** The system ROM: segment F000 in its last 64 KiB, the rest empty (all ones, as an erased flash chip). `root`: the repository. */
+export function buildFirmware(root: string): Uint8Array {
+  const { bytes } = assembleFile(join(root, FIRMWARE_DIRECTORY, "bios.asm"));
   if (bytes.length !== BIOS_SEGMENT_BYTES) throw new Error(`BIOS is ${bytes.length} bytes long, not 64 KiB`);
   const rom = new Uint8Array(ROM_SIZE).fill(0xff);
   rom.set(bytes, ROM_SIZE - BIOS_SEGMENT_BYTES);
@@ -31,8 +31,9 @@ export interface BootCode {
   loader: Uint8Array;
 }
 
-/** Boot sector and stage 2 loader; the disk's layout comes from images.ts. */
-export function buildBootCode(directory = FIRMWARE_DIRECTORY): BootCode {
+/** Boot sector and stage 2 loader; the disk's layout comes from images.ts. `root`: the repository. */
+export function buildBootCode(root: string): BootCode {
+  const directory = join(root, FIRMWARE_DIRECTORY, "boot");
   const layout = {
     BOOT_MAP_SECTOR,
     BOOT_MAP_MAGIC,
@@ -47,9 +48,9 @@ export function buildBootCode(directory = FIRMWARE_DIRECTORY): BootCode {
     MAP_INITRD_BYTES: BOOT_MAP.initrd_bytes,
     MAP_COMMAND_LINE_BYTES: BOOT_MAP.command_line_bytes,
   };
-  const loader = assembleFile(`${directory}boot/loader.asm`, { defines: layout }).bytes;
+  const loader = assembleFile(join(directory, "loader.asm"), { defines: layout }).bytes;
   const loader_sectors = Math.ceil(loader.length / 512);
-  const mbr = assembleFile(`${directory}boot/mbr.asm`, {
+  const mbr = assembleFile(join(directory, "mbr.asm"), {
     defines: { ...layout, LOADER_SECTORS: loader_sectors },
   }).bytes;
   return { mbr, loader };
