@@ -3,6 +3,7 @@
  * and types what they read. The slave's node appears through `devpts` while the master is open.
  * Linux: drivers/tty/pty.c; man 7 pty.
  */
+import type { Devpts } from "../../fs/devpts/devpts.ts";
 import type { File, FileOperations } from "../../fs/file.ts";
 import type { Inode } from "../../fs/inode.ts";
 import type { Kernel } from "../../kernel.ts";
@@ -33,16 +34,11 @@ const NR_UNIX98_PTYS = 4096;
 /** Room in the direction of a peer that reads slowly. */
 const BUFFER_BYTES = 8192;
 
-/** Who shows the slaves' nodes; the devpts file system puts itself here. */
-export interface PtyNodes {
-  add(index: number, dev: number, task: Task): void;
-  remove(index: number): void;
-}
-
 export class Ptys {
   readonly master: TtyDriver;
   readonly slave: TtyDriver;
-  nodes: PtyNodes | null = null;
+  /** Shows the slaves' nodes; null until devpts is mounted. */
+  nodes: Devpts | null = null;
   /** Slaves that TIOCSPTLCK keeps shut: every new one. */
   readonly #locked = new Set<number>();
 
