@@ -7,24 +7,28 @@ import { MMX_FORM, Simd } from "../ops/simd_op";
 import { Form, Is } from "./forms";
 
 /** The row for the prefix: none, 66, F3, F2. */
+// prettier-ignore
 @inline
 function pick(prefix: u32, none: u32, p66: u32, pF3: u32, pF2: u32): u32 {
   return prefix == 0 ? none : prefix == 1 ? p66 : prefix == 2 ? pF3 : pF2;
 }
 
 /** PS, PD, SS, SD forms of an operation that follow each other in Simd. */
+// prettier-ignore
 @inline
 function floats(prefix: u32, ps: u32): u32 {
   return (ps + prefix) | Form.V_W;
 }
 
 /** MMX without prefix, XMM with 66. */
+// prettier-ignore
 @inline
 function both(prefix: u32, op: u32): u32 {
   return prefix == 0 ? (op + MMX_FORM) | Form.P_Q : prefix == 1 ? op | Form.V_W : 0;
 }
 
 /** XMM with 66 only. */
+// prettier-ignore
 @inline
 function xmmOnly(prefix: u32, op: u32): u32 {
   return prefix == 1 ? op | Form.V_W : 0;
@@ -157,7 +161,11 @@ function shiftGroup(op: u32, prefix: u32, next: u32): u32 {
   if (next < 0xc0 || prefix > 1) return 0;
   const which = (next >> 3) & 7;
   const isQuad = op == Simd.SHIFT_IMM_Q;
-  const valid = which == 2 || which == 6 || (which == 4 && !isQuad) || ((which == 3 || which == 7) && isQuad && prefix == 1);
+  const valid =
+    which == 2 ||
+    which == 6 ||
+    (which == 4 && !isQuad) ||
+    ((which == 3 || which == 7) && isQuad && prefix == 1);
   if (!valid) return 0;
   return prefix == 0 ? (op + (Simd.SHIFT_IMM_W_MMX - Simd.SHIFT_IMM_W)) | Form.Q_Ib : op | Form.W_Ib;
 }

@@ -8,6 +8,6 @@ import { x87 } from "./x87";
 
 /** Executes one x87, MMX or SSE instruction. */
 export function performVector(insn: Insn): void {
-  if (<i32>insn.code >> 2 == Op.X87) x87(insn);
+  if ((<i32>insn.code) >> 2 == Op.X87) x87(insn);
   else if (!performSimd<Interpreter>(insn)) performSimdRare(insn);
 }

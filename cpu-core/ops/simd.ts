@@ -11,7 +11,7 @@ import { Simd } from "./simd_op";
 
 /** Executes (or translates) the instruction if it is one of the common ones. */
 export function performSimd<B>(insn: Insn): bool {
-  const op = <i32>insn.code >> 2;
+  const op = (<i32>insn.code) >> 2;
   if (op >= Simd.PUNPCKLBW && op <= Simd.UNPCKHPS) {
     integer<B>(insn, op);
     return true;
@@ -32,7 +32,7 @@ function integer<B>(insn: Insn, op: i32): void {
 
 function performMove<B>(insn: Insn, op: i32): bool {
   const b = on<B>();
-  const isMemory = (<u32>insn.flags & INSN_MEMORY) != 0;
+  const isMemory = ((<u32>insn.flags) & INSN_MEMORY) != 0;
   switch (op) {
     case Simd.MOVUPS:
       b.requireSimd();
@@ -84,12 +84,13 @@ function performMove<B>(insn: Insn, op: i32): bool {
       return true;
     case Simd.MOVD_TO_XMM:
       b.requireSimd();
-      if ((<u32>insn.flags & INSN_REX_W) != 0) b.writeVectorDst(insn, b.vectorFromScalar<u64>(b.readSrc<u64>(insn)));
+      if (((<u32>insn.flags) & INSN_REX_W) != 0)
+        b.writeVectorDst(insn, b.vectorFromScalar<u64>(b.readSrc<u64>(insn)));
       else b.writeVectorDst(insn, b.vectorFromScalar<u32>(b.readSrc<u32>(insn)));
       return true;
     case Simd.MOVD_FROM_XMM:
       b.requireSimd();
-      if ((<u32>insn.flags & INSN_REX_W) != 0) b.writeDst<u64>(insn, b.readXmmScalar<u64>(<u32>insn.src));
+      if (((<u32>insn.flags) & INSN_REX_W) != 0) b.writeDst<u64>(insn, b.readXmmScalar<u64>(<u32>insn.src));
       else b.writeDst<u32>(insn, b.readXmmScalar<u32>(<u32>insn.src));
       return true;
   }
@@ -113,12 +114,18 @@ function arithmetic<B>(insn: Insn, form: i32, kind: FloatOp): void {
     }
     case 2: {
       const src = b.readScalarSrc<f32>(insn);
-      b.writeScalarDst<f32>(insn, b.floatScalar<f32>(kind, kind == FloatOp.SQRT ? src : b.readScalarDst<f32>(insn), src));
+      b.writeScalarDst<f32>(
+        insn,
+        b.floatScalar<f32>(kind, kind == FloatOp.SQRT ? src : b.readScalarDst<f32>(insn), src),
+      );
       return;
     }
     default: {
       const src = b.readScalarSrc<f64>(insn);
-      b.writeScalarDst<f64>(insn, b.floatScalar<f64>(kind, kind == FloatOp.SQRT ? src : b.readScalarDst<f64>(insn), src));
+      b.writeScalarDst<f64>(
+        insn,
+        b.floatScalar<f64>(kind, kind == FloatOp.SQRT ? src : b.readScalarDst<f64>(insn), src),
+      );
     }
   }
 }
@@ -158,7 +165,7 @@ function performFloat<B>(insn: Insn, op: i32): bool {
 function fromGeneral<B, T>(insn: Insn): void {
   const b = on<B>();
   b.requireSimd();
-  if ((<u32>insn.flags & INSN_REX_W) != 0) {
+  if (((<u32>insn.flags) & INSN_REX_W) != 0) {
     b.writeScalarDst<T>(insn, b.integerToFloat<T>(b.readSrc<i64>(insn)));
   } else {
     b.writeScalarDst<T>(insn, b.integerToFloat<T>(b.signExtend<u32, i64>(b.readSrc<u32>(insn))));
@@ -170,7 +177,7 @@ function toGeneral<B, T>(insn: Insn, truncate: bool): void {
   const b = on<B>();
   b.requireSimd();
   const src = b.readScalarSrc<T>(insn);
-  if ((<u32>insn.flags & INSN_REX_W) != 0) {
+  if (((<u32>insn.flags) & INSN_REX_W) != 0) {
     b.writeRegister<u64>(<u32>insn.dst, b.zeroExtend<i64, u64>(b.floatToInteger<T>(src, 64, truncate)));
   } else {
     b.writeRegister<u32>(<u32>insn.dst, b.zeroExtend<i64, u32>(b.floatToInteger<T>(src, 32, truncate)));

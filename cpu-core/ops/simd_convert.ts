@@ -37,7 +37,7 @@ export function integersToFloats(a: v128): v128 {
 export function integerPairToFloats(r: v128, a: u64): v128 {
   beginSoft();
   r = i32x4.replace_lane(r, 0, <i32>softFromInteger<f32>(<i64>(<i32>a)));
-  r = i32x4.replace_lane(r, 1, <i32>softFromInteger<f32>(<i64>a >> 32));
+  r = i32x4.replace_lane(r, 1, <i32>softFromInteger<f32>((<i64>a) >> 32));
   commitSoft();
   return r;
 }
@@ -65,7 +65,7 @@ export function floatPairToIntegers(a: u64, truncate: bool): u64 {
   const low = <u32>softToInteger<f32>(a & 0xffff_ffff, 32, truncate);
   const high = <u64>softToInteger<f32>(a >> 32, 32, truncate);
   commitSoft();
-  return <u64>low | (high << 32);
+  return (<u64>low) | (high << 32);
 }
 
 /** Two f64 to two i32. CVTPD2DQ, CVTTPD2DQ, CVTPD2PI, CVTTPD2PI. */
@@ -74,5 +74,5 @@ export function doublePairToIntegers(a: v128, truncate: bool): u64 {
   const low = <u32>softToInteger<f64>(i64x2.extract_lane(a, 0), 32, truncate);
   const high = <u64>softToInteger<f64>(i64x2.extract_lane(a, 1), 32, truncate);
   commitSoft();
-  return <u64>low | (high << 32);
+  return (<u64>low) | (high << 32);
 }

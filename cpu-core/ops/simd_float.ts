@@ -20,18 +20,21 @@ const PLAIN_MASK: u32 = MXCSR_MASKS | MXCSR_RC | MXCSR_FTZ | MXCSR_DAZ;
 const PLAIN: u32 = MXCSR_MASKS;
 
 /** Nearest, all masked, no FTZ or DAZ; PE set or not. */
+// prettier-ignore
 @inline
 function isPlain(mxcsr: u32): bool {
   return (mxcsr & PLAIN_MASK) == PLAIN;
 }
 
 /** isPlain(), and PE is set. */
+// prettier-ignore
 @inline
 function isPlainAndInexact(mxcsr: u32): bool {
   return (mxcsr & (PLAIN_MASK | MXCSR_PE)) == (PLAIN | MXCSR_PE);
 }
 
 /** Starts an operation in software. */
+// prettier-ignore
 @inline
 export function beginSoft(): void {
   beginSimd(cpu().mxcsr);
@@ -47,12 +50,14 @@ export function commitSoft(): void {
   }
 }
 
+// prettier-ignore
 @inline
 export function bitsOf<T>(x: T): u64 {
   if (sizeof<T>() == 8) return reinterpret<u64>(<f64>x);
   return <u64>reinterpret<u32>(<f32>x);
 }
 
+// prettier-ignore
 @inline
 export function fromBits<T>(bits: u64): T {
   if (sizeof<T>() == 8) return <T>reinterpret<f64>(bits);
@@ -60,6 +65,7 @@ export function fromBits<T>(bits: u64): T {
 }
 
 /** Neither denormal nor (for the result of arithmetic) anything but a normal number well inside the range, or zero. */
+// prettier-ignore
 @inline
 function isNotDenormal<T>(x: T): bool {
   if (sizeof<T>() == 8) return (reinterpret<u64>(<f64>x) << 1) - 1 >= 0x001f_ffff_ffff_ffff;
@@ -67,13 +73,16 @@ function isNotDenormal<T>(x: T): bool {
 }
 
 /** Finite and at least twice the smallest normal number: no overflow, underflow or NaN was involved. */
+// prettier-ignore
 @inline
 function isInside<T>(x: T): bool {
-  if (sizeof<T>() == 8) return (reinterpret<u64>(<f64>x) << 1) - 0x0040_0000_0000_0000 < 0xffa0_0000_0000_0000;
+  if (sizeof<T>() == 8)
+    return (reinterpret<u64>(<f64>x) << 1) - 0x0040_0000_0000_0000 < 0xffa0_0000_0000_0000;
   return (reinterpret<u32>(<f32>x) << 1) - 0x0200_0000 < 0xfd00_0000;
 }
 
 /** True if r, the rounded result of a op b, is exact. May say no when it is. */
+// prettier-ignore
 @inline
 function isExact<T>(op: FloatOp, a: T, b: T, r: T): bool {
   if (op == FloatOp.ADD || op == FloatOp.SUB) {
@@ -92,6 +101,7 @@ function isExact<T>(op: FloatOp, a: T, b: T, r: T): bool {
 }
 
 /** a op b (SQRT: of b) as MXCSR says; raises #XM. */
+// prettier-ignore
 @inline
 export function floatOperation<T>(op: FloatOp, a: T, b: T): T {
   const mxcsr = cpu().mxcsr;
@@ -130,6 +140,7 @@ function softOperation<T>(op: FloatOp, a: T, b: T): T {
 }
 
 /** True if no lane is denormal. */
+// prettier-ignore
 @inline
 function lanesNotDenormal<T>(v: v128): bool {
   if (sizeof<T>() == 8) {
@@ -142,6 +153,7 @@ function lanesNotDenormal<T>(v: v128): bool {
 }
 
 /** True if every lane isInside(). */
+// prettier-ignore
 @inline
 function lanesInside<T>(v: v128): bool {
   if (sizeof<T>() == 8) {
@@ -158,6 +170,7 @@ function lanesInside<T>(v: v128): bool {
 }
 
 /** The operation on all lanes. */
+// prettier-ignore
 @inline
 export function packedOperation<T>(op: FloatOp, a: v128, b: v128): v128 {
   if (op != FloatOp.MIN && op != FloatOp.MAX && isPlainAndInexact(cpu().mxcsr)) {
@@ -167,7 +180,8 @@ export function packedOperation<T>(op: FloatOp, a: v128, b: v128): v128 {
     else if (op == FloatOp.MUL) r = v128.mul<T>(a, b);
     else if (op == FloatOp.DIV) r = v128.div<T>(a, b);
     else r = v128.sqrt<T>(b);
-    if (lanesInside<T>(r) && lanesNotDenormal<T>(b) && (op == FloatOp.SQRT || lanesNotDenormal<T>(a))) return r;
+    if (lanesInside<T>(r) && lanesNotDenormal<T>(b) && (op == FloatOp.SQRT || lanesNotDenormal<T>(a)))
+      return r;
   }
   return packedSlow<T>(op, a, b);
 }
@@ -189,12 +203,13 @@ function packedSlow<T>(op: FloatOp, a: v128, b: v128): v128 {
 }
 
 /** Lane i of four, zero-extended. */
+// prettier-ignore
 @inline
 export function lane32(v: v128, i: u32): u64 {
   const half = i64x2.extract_lane(v, 0);
   const upper = i64x2.extract_lane(v, 1);
   const pair = i < 2 ? half : upper;
-  return (i & 1) == 0 ? pair & 0xffff_ffff : <u64>pair >> 32;
+  return (i & 1) == 0 ? pair & 0xffff_ffff : (<u64>pair) >> 32;
 }
 
 /** Addition and subtraction lane by lane, in one environment: HADD, HSUB, ADDSUB. `first` and `second` are ADD or SUB. */
@@ -215,6 +230,7 @@ export function pairwise<T>(first: FloatOp, second: FloatOp, a: v128, b: v128): 
 }
 
 /** Orders two numbers: LESS, EQUAL, GREATER, UNORDERED. UCOMIS*; COMIS* if `signalsQuiet`. */
+// prettier-ignore
 @inline
 export function compareFloats<T>(a: T, b: T, signalsQuiet: bool): u32 {
   if ((cpu().mxcsr & MXCSR_DAZ) == 0 && isNotDenormal<T>(a) && isNotDenormal<T>(b)) {
@@ -252,6 +268,7 @@ function holds(predicate: u32, order: u32): bool {
 }
 
 /** LT, LE, NLT, NLE signal quiet NaNs. */
+// prettier-ignore
 @inline
 function predicateSignals(predicate: u32): bool {
   return (predicate & 3) == 1 || (predicate & 3) == 2;
@@ -269,19 +286,26 @@ export function comparePacked<T>(predicate: u32, a: v128, b: v128): v128 {
   beginSoft();
   let r = i64x2.splat(0);
   if (sizeof<T>() == 8) {
-    if (holds(predicate, softCompare<f64>(i64x2.extract_lane(a, 0), i64x2.extract_lane(b, 0), signals))) r = i64x2.replace_lane(r, 0, -1);
-    if (holds(predicate, softCompare<f64>(i64x2.extract_lane(a, 1), i64x2.extract_lane(b, 1), signals))) r = i64x2.replace_lane(r, 1, -1);
+    if (holds(predicate, softCompare<f64>(i64x2.extract_lane(a, 0), i64x2.extract_lane(b, 0), signals)))
+      r = i64x2.replace_lane(r, 0, -1);
+    if (holds(predicate, softCompare<f64>(i64x2.extract_lane(a, 1), i64x2.extract_lane(b, 1), signals)))
+      r = i64x2.replace_lane(r, 1, -1);
   } else {
-    if (holds(predicate, softCompare<f32>(lane32(a, 0), lane32(b, 0), signals))) r = i32x4.replace_lane(r, 0, -1);
-    if (holds(predicate, softCompare<f32>(lane32(a, 1), lane32(b, 1), signals))) r = i32x4.replace_lane(r, 1, -1);
-    if (holds(predicate, softCompare<f32>(lane32(a, 2), lane32(b, 2), signals))) r = i32x4.replace_lane(r, 2, -1);
-    if (holds(predicate, softCompare<f32>(lane32(a, 3), lane32(b, 3), signals))) r = i32x4.replace_lane(r, 3, -1);
+    if (holds(predicate, softCompare<f32>(lane32(a, 0), lane32(b, 0), signals)))
+      r = i32x4.replace_lane(r, 0, -1);
+    if (holds(predicate, softCompare<f32>(lane32(a, 1), lane32(b, 1), signals)))
+      r = i32x4.replace_lane(r, 1, -1);
+    if (holds(predicate, softCompare<f32>(lane32(a, 2), lane32(b, 2), signals)))
+      r = i32x4.replace_lane(r, 2, -1);
+    if (holds(predicate, softCompare<f32>(lane32(a, 3), lane32(b, 3), signals)))
+      r = i32x4.replace_lane(r, 3, -1);
   }
   commitSoft();
   return r;
 }
 
 /** f32 to f64. */
+// prettier-ignore
 @inline
 export function widenFloat(a: f32): f64 {
   if (isNotDenormal<f32>(a) && a == a) return <f64>a;
@@ -292,6 +316,7 @@ export function widenFloat(a: f32): f64 {
 }
 
 /** f64 to f32. */
+// prettier-ignore
 @inline
 export function narrowFloat(a: f64): f32 {
   const mxcsr = cpu().mxcsr;
@@ -310,6 +335,7 @@ function narrowSlow(a: f64): f32 {
 }
 
 /** Signed integer to T. */
+// prettier-ignore
 @inline
 export function integerToFloat<T>(value: i64): T {
   const mxcsr = cpu().mxcsr;
@@ -322,6 +348,7 @@ export function integerToFloat<T>(value: i64): T {
 }
 
 /** T to a signed integer of `bits` bits (32 or 64). */
+// prettier-ignore
 @inline
 export function floatToInteger<T>(a: T, bits: u32, truncate: bool): i64 {
   const mxcsr = cpu().mxcsr;

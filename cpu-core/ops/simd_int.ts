@@ -120,26 +120,31 @@ export function integerMmx(op: i32, a: u64, b: u64): u64 {
   return i64x2.extract_lane(integerBinary(op, wideA, wideB), 0);
 }
 
+// prettier-ignore
 @inline
 function highHalves(low: v128, high: v128): v128 {
   return i8x16.shuffle(low, high, 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
 }
 
+// prettier-ignore
 @inline
 function evenWords(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29);
 }
 
+// prettier-ignore
 @inline
 function oddWords(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
 }
 
+// prettier-ignore
 @inline
 function evenDoublewords(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
 }
 
+// prettier-ignore
 @inline
 function oddDoublewords(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
@@ -215,14 +220,19 @@ export function shiftImmediate(op: i32, which: u32, a: v128, count: u32): v128 {
     default:
       if (which == 2) return shiftRight64(a, n);
       if (which == 6) return shiftLeft64(a, n);
-      return which == 3 ? alignRight(i64x2.splat(0), a, count) : alignRight(a, i64x2.splat(0), count > 15 ? 0 : 16 - count);
+      return which == 3
+        ? alignRight(i64x2.splat(0), a, count)
+        : alignRight(a, i64x2.splat(0), count > 15 ? 0 : 16 - count);
   }
 }
 
 /** Bytes count..count+15 of high:low, beyond 31 zeros: PALIGNR, PSRLDQ; and PSLLDQ with the operands turned round. */
 export function alignRight(high: v128, low: v128, count: u32): v128 {
   // Indices 16 and more select zero in a swizzle.
-  const indices = i8x16.add(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>min<u32>(count, 32)));
+  const indices = i8x16.add(
+    i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    i8x16.splat(<i8>min<u32>(count, 32)),
+  );
   const fromLow = v128.swizzle(low, indices);
   const fromHigh = v128.swizzle(high, i8x16.sub(indices, i8x16.splat(16)));
   return v128.or(fromLow, fromHigh);
@@ -247,6 +257,7 @@ function pickDoubleword(a: v128, i: u32): i32 {
 /** PSHUFLW, PSHUFHW, PSHUFW: the four words of a 64-bit value by four 2-bit fields. */
 export function shuffleWords(a: u64, order: u32): u64 {
   let r: u64 = 0;
-  for (let i: u32 = 0; i < 4; i++) r |= ((a >> <u64>(((order >> (2 * i)) & 3) << 4)) & 0xffff) << <u64>(16 * i);
+  for (let i: u32 = 0; i < 4; i++)
+    r |= ((a >> (<u64>(((order >> (2 * i)) & 3) << 4))) & 0xffff) << (<u64>(16 * i));
   return r;
 }

@@ -15,14 +15,26 @@ import { cpu, readReg, writeReg } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
 import { linearIn } from "../state/segments";
 import {
-  MXCSR_DAZ, MXCSR_MASK, readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar,
+  MXCSR_DAZ,
+  MXCSR_MASK,
+  readXmm,
+  readXmmScalar,
+  requireSimd,
+  writeXmm,
+  writeXmmScalar,
 } from "../state/simd";
 import { STATUS_ERROR_SUMMARY, enterMmx, mmx, setMmx } from "../state/x87";
 import { FloatOp } from "../x87/binary";
 import { on } from "./backend";
 import {
-  doublePairToIntegers, floatPairToIntegers, floatsToIntegers, integerPairToDoubles, integerPairToFloats, integersToFloats,
-  narrowPair, widenPair,
+  doublePairToIntegers,
+  floatPairToIntegers,
+  floatsToIntegers,
+  integerPairToDoubles,
+  integerPairToFloats,
+  integersToFloats,
+  narrowPair,
+  widenPair,
 } from "./simd_convert";
 import { comparePacked, compareScalar, pairwise } from "./simd_float";
 import { alignRight, integerMmx, shiftImmediate, shuffleDoublewords, shuffleWords } from "./simd_int";
@@ -31,7 +43,7 @@ import { fxrstor, fxsave } from "./x87_env";
 
 /** Executes a vector instruction that performSimd() has left. */
 export function performSimdRare(insn: Insn): void {
-  const op = <i32>insn.code >> 2;
+  const op = (<i32>insn.code) >> 2;
   if (op >= Simd.PUNPCKLBW + MMX_FORM && op <= Simd.UNPCKHPS + MMX_FORM) mmxBinary(insn, op - MMX_FORM);
   else if (op < Simd.ADDPS) moveRare(insn, op);
   else if (op < Simd.CVTPI2PS) floatRare(insn, op);
@@ -43,7 +55,7 @@ export function performSimdRare(insn: Insn): void {
 function requireMmx(): void {
   if ((cpu().cr0 & CR0_EM) != 0) raiseUD();
   if ((cpu().cr0 & CR0_TS) != 0) raiseNM();
-  if ((<u32>cpu().x87Status & STATUS_ERROR_SUMMARY) != 0 && (cpu().cr0 & CR0_NE) != 0) raise(VECTOR_MF);
+  if (((<u32>cpu().x87Status) & STATUS_ERROR_SUMMARY) != 0 && (cpu().cr0 & CR0_NE) != 0) raise(VECTOR_MF);
 }
 
 /** The 64-bit source of an MMX instruction: MM register or memory. */
@@ -62,23 +74,27 @@ function mmxBinary(insn: Insn, op: i32): void {
   setMmx(<u32>insn.dst, integerMmx(op, mmx(<u32>insn.dst), src));
 }
 
+// prettier-ignore
 @inline
 function isMemory(insn: Insn): bool {
-  return (<u32>insn.flags & INSN_MEMORY) != 0;
+  return ((<u32>insn.flags) & INSN_MEMORY) != 0;
 }
 
+// prettier-ignore
 @inline
 function isWide(insn: Insn): bool {
-  return (<u32>insn.flags & INSN_REX_W) != 0;
+  return ((<u32>insn.flags) & INSN_REX_W) != 0;
 }
 
 /** Source of 16 bytes, aligned if in memory. */
+// prettier-ignore
 @inline
 function vectorSource(insn: Insn): v128 {
   return on<Interpreter>().readVectorSrc(insn);
 }
 
 /** Source of 8 bytes. */
+// prettier-ignore
 @inline
 function source64(insn: Insn): u64 {
   return on<Interpreter>().readScalarSrc<u64>(insn);
@@ -106,7 +122,9 @@ function moveRare(insn: Insn, op: i32): void {
       return;
     case Simd.MOVD_TO_MMX: {
       requireMmx();
-      const value = isWide(insn) ? on<Interpreter>().readSrc<u64>(insn) : <u64>on<Interpreter>().readSrc<u32>(insn);
+      const value = isWide(insn)
+        ? on<Interpreter>().readSrc<u64>(insn)
+        : <u64>on<Interpreter>().readSrc<u32>(insn);
       enterMmx();
       setMmx(dst, value);
       return;
@@ -165,7 +183,14 @@ function moveRare(insn: Insn, op: i32): void {
       return;
     case Simd.MASKMOVDQU:
       requireSimd();
-      storeMasked(insn, readXmmScalar<u64>(dst), readXmmScalar<u64>(src), readXmmScalar<u64>(dst + 8), readXmmScalar<u64>(src + 8), 16);
+      storeMasked(
+        insn,
+        readXmmScalar<u64>(dst),
+        readXmmScalar<u64>(src),
+        readXmmScalar<u64>(dst + 8),
+        readXmmScalar<u64>(src + 8),
+        16,
+      );
       return;
     case Simd.EMMS:
       requireMmx();
@@ -195,15 +220,20 @@ function moveRare(insn: Insn, op: i32): void {
 
 /** MASKMOVQ, MASKMOVDQU: stores the bytes whose mask has the top bit set at DS:[rDI]. */
 function storeMasked(insn: Insn, low: u64, lowMask: u64, high: u64, highMask: u64, size: u32): void {
-  const bits = (<u32>insn.flags >> INSN_ADDRESS_SHIFT) & 3;
-  const offset = bits == 3 ? readReg<u64>(RDI << 3) : bits == 2 ? <u64>readReg<u32>(RDI << 3) : <u64>readReg<u16>(RDI << 3);
+  const bits = ((<u32>insn.flags) >> INSN_ADDRESS_SHIFT) & 3;
+  const offset =
+    bits == 3
+      ? readReg<u64>(RDI << 3)
+      : bits == 2
+        ? <u64>readReg<u32>(RDI << 3)
+        : <u64>readReg<u16>(RDI << 3);
   // QUIRK: a segment override is ignored, the register form of Insn does not carry it.
   const address = cpu().mode == CODE_64 ? offset : linearIn(SEG_DS, <u32>offset, size, true);
   if (((lowMask | highMask) & 0x8080_8080_8080_8080) == 0) return;
   checkWritable(address, size);
   for (let i: u32 = 0; i < size; i++) {
-    const mask = i < 8 ? lowMask >> <u64>(8 * i) : highMask >> <u64>(8 * i - 64);
-    const data = i < 8 ? low >> <u64>(8 * i) : high >> <u64>(8 * i - 64);
+    const mask = i < 8 ? lowMask >> (<u64>(8 * i)) : highMask >> (<u64>(8 * i - 64));
+    const data = i < 8 ? low >> (<u64>(8 * i)) : high >> (<u64>(8 * i - 64));
     if ((mask & 0x80) != 0) write<u8>(address + i, <u8>data);
   }
 }
@@ -213,19 +243,19 @@ function floatRare(insn: Insn, op: i32): void {
   const dst = <u32>insn.dst;
   switch (op) {
     case Simd.CMPPS:
-      writeXmm(dst, comparePacked<f32>(<u32>insn.imm & 7, readXmm(dst), vectorSource(insn)));
+      writeXmm(dst, comparePacked<f32>((<u32>insn.imm) & 7, readXmm(dst), vectorSource(insn)));
       return;
     case Simd.CMPPD:
-      writeXmm(dst, comparePacked<f64>(<u32>insn.imm & 7, readXmm(dst), vectorSource(insn)));
+      writeXmm(dst, comparePacked<f64>((<u32>insn.imm) & 7, readXmm(dst), vectorSource(insn)));
       return;
     case Simd.CMPSS: {
       const src = on<Interpreter>().readScalarSrc<f32>(insn);
-      writeXmmScalar<u32>(dst, <u32>compareScalar<f32>(<u32>insn.imm & 7, readXmmScalar<f32>(dst), src));
+      writeXmmScalar<u32>(dst, <u32>compareScalar<f32>((<u32>insn.imm) & 7, readXmmScalar<f32>(dst), src));
       return;
     }
     case Simd.CMPSD: {
       const src = on<Interpreter>().readScalarSrc<f64>(insn);
-      writeXmmScalar<u64>(dst, compareScalar<f64>(<u32>insn.imm & 7, readXmmScalar<f64>(dst), src));
+      writeXmmScalar<u64>(dst, compareScalar<f64>((<u32>insn.imm) & 7, readXmmScalar<f64>(dst), src));
       return;
     }
     case Simd.RSQRTPS:
@@ -341,7 +371,10 @@ function convertRare(insn: Insn, op: i32): void {
       return;
     case Simd.CVTPD2DQ:
     case Simd.CVTTPD2DQ:
-      writeXmm(dst, i64x2.replace_lane(i64x2.splat(0), 0, doublePairToIntegers(vectorSource(insn), op == Simd.CVTTPD2DQ)));
+      writeXmm(
+        dst,
+        i64x2.replace_lane(i64x2.splat(0), 0, doublePairToIntegers(vectorSource(insn), op == Simd.CVTTPD2DQ)),
+      );
       return;
   }
   raiseUD();
@@ -350,7 +383,7 @@ function convertRare(insn: Insn, op: i32): void {
 function shuffleRare(insn: Insn, op: i32): void {
   const dst = <u32>insn.dst;
   const src = <u32>insn.src;
-  const imm = <u32>insn.imm & 0xff;
+  const imm = (<u32>insn.imm) & 0xff;
   switch (op) {
     case Simd.PSHUFD: {
       requireSimd();
@@ -411,7 +444,7 @@ function shuffleRare(insn: Insn, op: i32): void {
       return;
     case Simd.PEXTRW_MMX:
       requireMmx();
-      writeReg<u32>(dst, <u32>(mmx(src) >> <u64>((imm & 3) << 4)) & 0xffff);
+      writeReg<u32>(dst, (<u32>(mmx(src) >> (<u64>((imm & 3) << 4)))) & 0xffff);
       enterMmx();
       return;
     case Simd.PMOVMSKB:
@@ -449,14 +482,19 @@ function shuffleRare(insn: Insn, op: i32): void {
     case Simd.SHIFT_IMM_D:
     case Simd.SHIFT_IMM_Q:
       requireSimd();
-      writeXmm(dst, shiftImmediate(op, (<u32>insn.modrm >> 3) & 7, readXmm(dst), imm));
+      writeXmm(dst, shiftImmediate(op, ((<u32>insn.modrm) >> 3) & 7, readXmm(dst), imm));
       return;
     case Simd.SHIFT_IMM_W_MMX:
     case Simd.SHIFT_IMM_D_MMX:
     case Simd.SHIFT_IMM_Q_MMX: {
       requireMmx();
       enterMmx();
-      const v = shiftImmediate(op - (Simd.SHIFT_IMM_W_MMX - Simd.SHIFT_IMM_W), (<u32>insn.modrm >> 3) & 7, i64x2.splat(mmx(dst)), imm);
+      const v = shiftImmediate(
+        op - (Simd.SHIFT_IMM_W_MMX - Simd.SHIFT_IMM_W),
+        ((<u32>insn.modrm) >> 3) & 7,
+        i64x2.splat(mmx(dst)),
+        imm,
+      );
       setMmx(dst, i64x2.extract_lane(v, 0));
       return;
     }

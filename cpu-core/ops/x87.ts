@@ -6,7 +6,17 @@
  * State: state/x87.ts. Arithmetic: x87/. Environment images: ops/x87_env.ts. SDM vol 2A "F...".
  */
 import {
-  CPU_SEGMENTS, CR0_EM, CR0_MP, CR0_NE, CR0_TS, FLAGS_STATUS, FLAG_CF, FLAG_PF, FLAG_ZF, SEGMENT_SIZE, SEG_CS,
+  CPU_SEGMENTS,
+  CR0_EM,
+  CR0_MP,
+  CR0_NE,
+  CR0_TS,
+  FLAGS_STATUS,
+  FLAG_CF,
+  FLAG_PF,
+  FLAG_ZF,
+  SEGMENT_SIZE,
+  SEG_CS,
 } from "../abi/state";
 import { VECTOR_MF } from "../abi/vectors";
 import { INSN_MEMORY, Insn } from "../decode/insn";
@@ -16,25 +26,94 @@ import { checkWritable, read, write } from "../mmu/access";
 import { cpu, cpuBase, writeReg } from "../state/cpu";
 import { setFlagBits, testCondition } from "../state/rflags";
 import {
-  STATUS_BUSY, STATUS_C0, STATUS_C1, STATUS_C2, STATUS_C3, STATUS_CONDITION, STATUS_ERROR_SUMMARY, STATUS_STACK_FAULT,
-  commitRaised, free, initialiseX87, isEmpty, pop, push, setCondition, setSt, setStIndefinite, setTop, stMantissa,
-  stSignExponent, stackOverflow, stackUnderflow, top, updateErrorSummary,
+  STATUS_BUSY,
+  STATUS_C0,
+  STATUS_C1,
+  STATUS_C2,
+  STATUS_C3,
+  STATUS_CONDITION,
+  STATUS_ERROR_SUMMARY,
+  STATUS_STACK_FAULT,
+  commitRaised,
+  free,
+  initialiseX87,
+  isEmpty,
+  pop,
+  push,
+  setCondition,
+  setSt,
+  setStIndefinite,
+  setTop,
+  stMantissa,
+  stSignExponent,
+  stackOverflow,
+  stackUnderflow,
+  top,
+  updateErrorSummary,
 } from "../state/x87";
 import { EQUAL, GREATER, LESS, UNORDERED, classify, compare, compareQuiet } from "../x87/compare";
 import {
-  bcdHigh, checkLoaded, fromBcd, fromFloat32, fromFloat64, fromInteger, toBcd, toFloat32, toFloat64, toInteger,
+  bcdHigh,
+  checkLoaded,
+  fromBcd,
+  fromFloat32,
+  fromFloat64,
+  fromInteger,
+  toBcd,
+  toFloat32,
+  toFloat64,
+  toInteger,
   toIntegerTruncated,
 } from "../x87/convert";
 import {
-  INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT, INTEGER_BIT, SIGN, add, divide, multiply, resultMantissa,
-  resultSignExponent, setOperandWasDenormal, squareRoot, subtract,
+  INDEFINITE_MANTISSA,
+  INDEFINITE_SIGN_EXPONENT,
+  INTEGER_BIT,
+  SIGN,
+  add,
+  divide,
+  multiply,
+  resultMantissa,
+  resultSignExponent,
+  setOperandWasDenormal,
+  squareRoot,
+  subtract,
 } from "../x87/float80";
 import {
-  extract, extractedMantissa, extractedSignExponent, remainder, remainderIsDone, remainderIsPartial, remainderQuotient, roundToIntegral, scale,
+  extract,
+  extractedMantissa,
+  extractedSignExponent,
+  remainder,
+  remainderIsDone,
+  remainderIsPartial,
+  remainderQuotient,
+  roundToIntegral,
+  scale,
 } from "../x87/remainder";
-import { DE, EXCEPTIONS, IE, OE, PE, ROUNDED_UP, UE, beginX87, isSuppressed, masks, raised, withdraw } from "../x87/round";
 import {
-  arctangent, cosine, exponential, isOutOfRange, loadConstant, logarithm, logarithmPlusOne, sine, tangent,
+  DE,
+  EXCEPTIONS,
+  IE,
+  OE,
+  PE,
+  ROUNDED_UP,
+  UE,
+  beginX87,
+  isSuppressed,
+  masks,
+  raised,
+  withdraw,
+} from "../x87/round";
+import {
+  arctangent,
+  cosine,
+  exponential,
+  isOutOfRange,
+  loadConstant,
+  logarithm,
+  logarithmPlusOne,
+  sine,
+  tangent,
 } from "../x87/transcendental";
 import { environmentSize, loadEnvironment, restoreState, saveState, storeEnvironment } from "./x87_env";
 
@@ -46,13 +125,13 @@ export function x87(insn: Insn): void {
     return;
   }
   if ((cpu().cr0 & (CR0_EM | CR0_TS)) != 0) raiseNM();
-  if ((insn.flags & <u16>INSN_MEMORY) != 0) memoryForm(insn, opcode & 7, (<u32>insn.modrm >> 3) & 7);
-  else registerForm(insn, opcode & 7, (<u32>insn.modrm >> 3) & 7, <u32>insn.modrm & 7);
+  if ((insn.flags & (<u16>INSN_MEMORY)) != 0) memoryForm(insn, opcode & 7, ((<u32>insn.modrm) >> 3) & 7);
+  else registerForm(insn, opcode & 7, ((<u32>insn.modrm) >> 3) & 7, (<u32>insn.modrm) & 7);
 }
 
 /** Raises #MF if an unmasked exception is pending: what every waiting instruction begins with. */
 function raisePending(): void {
-  if ((<u32>cpu().x87Status & STATUS_ERROR_SUMMARY) != 0 && (cpu().cr0 & CR0_NE) != 0) raise(VECTOR_MF);
+  if (((<u32>cpu().x87Status) & STATUS_ERROR_SUMMARY) != 0 && (cpu().cr0 & CR0_NE) != 0) raise(VECTOR_MF);
 }
 
 /** WAIT, FWAIT. */
@@ -72,7 +151,7 @@ function begin(insn: Insn): void {
 function notePointers(insn: Insn): void {
   cpu().x87Ip = cpu().rip - <u64>insn.length;
   cpu().x87Cs = load<u16>(cpuBase(), CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE);
-  cpu().x87Opcode = <u16>(((<u32>insn.cc & 7) << 8) | <u32>insn.modrm);
+  cpu().x87Opcode = <u16>((((<u32>insn.cc) & 7) << 8) | (<u32>insn.modrm));
 }
 
 function noteMemory(insn: Insn, address: u64): void {
@@ -157,7 +236,7 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
           return;
         case 5: // FLDCW
           raisePending();
-          cpu().x87Control = <u16>((<u32>read<u16>(address) & 0x1f7f) | 0x40);
+          cpu().x87Control = <u16>(((<u32>read<u16>(address)) & 0x1f7f) | 0x40);
           updateErrorSummary();
           return;
         case 6: // FNSTENV
@@ -184,7 +263,8 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
           begin(insn);
           storeInteger<i32>(insn, address, reg == 1, reg != 2);
           return;
-        case 5: { // FLD m80fp
+        case 5: {
+          // FLD m80fp
           begin(insn);
           const mantissa = read<u64>(address);
           const signExponent = <u32>read<u16>(address + 8);
@@ -381,7 +461,8 @@ function registerForm(insn: Insn, page: u32, reg: u32, i: u32): void {
 /** D9 C0-FF. */
 function registerFormD9(insn: Insn, reg: u32, i: u32): void {
   switch (reg) {
-    case 0: { // FLD ST(i)
+    case 0: {
+      // FLD ST(i)
       begin(insn);
       notePointers(insn);
       if (isEmpty(i)) {
@@ -511,6 +592,7 @@ function transcendentalForm(which: u32): void {
 }
 
 /** ST(i) = result, unless an unmasked fault forbids it; then the status. */
+// prettier-ignore
 @inline
 function resultToSt(i: u32): void {
   if (!isSuppressed()) setSt(i, resultMantissa, resultSignExponent);
@@ -571,6 +653,7 @@ function pushResult(): void {
 }
 
 /** FADD FMUL (FCOM FCOMP) FSUB FSUBR FDIV FDIVR of ST(0) and b, by the reg field. */
+// prettier-ignore
 @inline
 function compute(reg: u32, a: u64, aSignExponent: u32, b: u64, bSignExponent: u32): void {
   if (reg == 0) add(a, aSignExponent, b, bSignExponent);
@@ -583,7 +666,7 @@ function compute(reg: u32, a: u64, aSignExponent: u32, b: u64, bSignExponent: u3
 
 function arithmetic(reg: u32, i: u32, destination: u32, thenPop: bool): void {
   if (!haveTwo(i, destination)) {
-    if (thenPop && (<u32>cpu().x87Control & IE) != 0) pop();
+    if (thenPop && ((<u32>cpu().x87Control) & IE) != 0) pop();
     return;
   }
   compute(reg, stMantissa(0), stSignExponent(0), stMantissa(i), stSignExponent(i));
@@ -610,6 +693,7 @@ function arithmeticWithMemory(reg: u32): void {
 }
 
 /** C3, C2, C0 of a comparison. */
+// prettier-ignore
 @inline
 function conditionOf(order: u32): u32 {
   if (order == GREATER) return 0;
@@ -673,7 +757,7 @@ function conditionalMove(insn: Insn, which: u32, i: u32): void {
   setCondition(STATUS_C1, 0);
   // B, E, BE, U as condition codes 2, 4, 6, 10.
   const code: u32 = (which & 3) == 3 ? 10 : 2 * (which & 3) + 2;
-  if (testCondition(code) == (which < 4)) setSt(0, stMantissa(i), stSignExponent(i));
+  if (testCondition(code) == which < 4) setSt(0, stMantissa(i), stSignExponent(i));
 }
 
 /** FXCH. Empty registers are filled with the indefinite if that is masked. */
@@ -892,9 +976,10 @@ function storeBcd(insn: Insn, address: u64): void {
   finishStore(insn, address, !suppressed);
 }
 
+// prettier-ignore
 @inline
 function isStackFaultMasked(): bool {
-  return (<u32>cpu().x87Control & IE) != 0;
+  return ((<u32>cpu().x87Control) & IE) != 0;
 }
 
 /** Writes ten bytes, having checked that all of them may be written. */

@@ -11,7 +11,12 @@ import { cpu, cpuBase } from "../state/cpu";
 import { CODE_16, CODE_64, isProtected } from "../state/mode";
 import { MXCSR_MASK } from "../state/simd";
 import {
-  fullTagWord, initialiseX87, physical, registerAddress, setFullTagWord, updateErrorSummary,
+  fullTagWord,
+  initialiseX87,
+  physical,
+  registerAddress,
+  setFullTagWord,
+  updateErrorSummary,
 } from "../state/x87";
 import { EXCEPTIONS } from "../x87/round";
 
@@ -20,6 +25,7 @@ const CONTROL_BITS: u32 = 0x1f7f;
 const CONTROL_FIXED: u32 = 0x40;
 
 /** address + offset, within 32 bits outside 64-bit mode. */
+// prettier-ignore
 @inline
 function at(address: u64, offset: u32): u64 {
   const sum = address + offset;
@@ -27,25 +33,29 @@ function at(address: u64, offset: u32): u64 {
 }
 
 /** True for the 16-bit layouts: 14 bytes of environment instead of 28. */
+// prettier-ignore
 @inline
 function isShort(insn: Insn): bool {
-  const toggled = (<u32>insn.flags & INSN_OPERAND_16) != 0;
+  const toggled = ((<u32>insn.flags) & INSN_OPERAND_16) != 0;
   return cpu().mode == CODE_16 ? !toggled : toggled;
 }
 
 /** Bytes of the environment. */
+// prettier-ignore
 @inline
 export function environmentSize(insn: Insn): u32 {
   return isShort(insn) ? 14 : 28;
 }
 
 /** Writes one item of the environment: 2 bytes in a short image, 4 (upper half all ones) in a long one. */
+// prettier-ignore
 @inline
 function writeItem(address: u64, index: u32, short: bool, value: u32): void {
   if (short) write<u16>(at(address, 2 * index), <u16>value);
   else write<u32>(at(address, 4 * index), value);
 }
 
+// prettier-ignore
 @inline
 function readItem(address: u64, index: u32, short: bool): u32 {
   return short ? <u32>read<u16>(at(address, 2 * index)) : read<u32>(at(address, 4 * index));
@@ -56,17 +66,17 @@ function writeEnvironment(insn: Insn, address: u64): void {
   const filler: u32 = short ? 0 : 0xffff_0000;
   const ip = <u32>cpu().x87Ip;
   const dp = <u32>cpu().x87Dp;
-  const opcode = <u32>cpu().x87Opcode & 0x7ff;
+  const opcode = (<u32>cpu().x87Opcode) & 0x7ff;
   writeItem(address, 0, short, filler | cpu().x87Control);
   writeItem(address, 1, short, filler | cpu().x87Status);
   writeItem(address, 2, short, filler | fullTagWord());
   if (isProtected()) {
     writeItem(address, 3, short, ip);
-    writeItem(address, 4, short, <u32>cpu().x87Cs | (short ? 0 : opcode << 16));
+    writeItem(address, 4, short, (<u32>cpu().x87Cs) | (short ? 0 : opcode << 16));
     writeItem(address, 5, short, dp);
     writeItem(address, 6, short, filler | cpu().x87Ds);
   } else {
-    const linearIp = ip + (<u32>cpu().x87Cs << 4);
+    const linearIp = ip + ((<u32>cpu().x87Cs) << 4);
     const linearDp = dp;
     if (short) {
       writeItem(address, 3, short, linearIp & 0xffff);
@@ -86,7 +96,7 @@ function writeEnvironment(insn: Insn, address: u64): void {
 export function storeEnvironment(insn: Insn, address: u64): void {
   checkWritable(address, environmentSize(insn));
   writeEnvironment(insn, address);
-  cpu().x87Control = <u16>((<u32>cpu().x87Control | EXCEPTIONS));
+  cpu().x87Control = <u16>((<u32>cpu().x87Control) | EXCEPTIONS);
   updateErrorSummary();
 }
 
@@ -146,11 +156,13 @@ export function restoreState(insn: Insn, address: u64): void {
 }
 
 /** True if FXSAVE and FXRSTOR include the vector registers. */
+// prettier-ignore
 @inline
 function hasVectorState(): bool {
   return (cpu().cr4 & CR4_OSFXSR) != 0;
 }
 
+// prettier-ignore
 @inline
 function nrVectorRegisters(): u32 {
   return cpu().mode == CODE_64 ? 16 : 8;
@@ -171,7 +183,7 @@ export function fxsave(insn: Insn): void {
   write<u16>(at(address, 2), cpu().x87Status);
   write<u16>(at(address, 4), cpu().x87Tags);
   write<u16>(at(address, 6), cpu().x87Opcode);
-  if ((<u32>insn.flags & INSN_REX_W) != 0 && (cpu().efer & EFER_LMA) != 0) {
+  if (((<u32>insn.flags) & INSN_REX_W) != 0 && (cpu().efer & EFER_LMA) != 0) {
     write<u64>(at(address, 8), cpu().x87Ip);
     write<u64>(at(address, 16), cpu().x87Dp);
   } else {
@@ -202,11 +214,11 @@ export function fxrstor(insn: Insn): void {
   const mxcsr = read<u32>(at(address, 24));
   read<u8>(at(address, 511));
   if (hasVectorState() && (mxcsr & ~MXCSR_MASK) != 0) raiseGP(0);
-  cpu().x87Control = <u16>((<u32>read<u16>(address) & CONTROL_BITS) | CONTROL_FIXED);
+  cpu().x87Control = <u16>(((<u32>read<u16>(address)) & CONTROL_BITS) | CONTROL_FIXED);
   cpu().x87Status = read<u16>(at(address, 2));
   cpu().x87Tags = <u8>read<u16>(at(address, 4));
-  cpu().x87Opcode = <u16>(<u32>read<u16>(at(address, 6)) & 0x7ff);
-  if ((<u32>insn.flags & INSN_REX_W) != 0 && (cpu().efer & EFER_LMA) != 0) {
+  cpu().x87Opcode = <u16>((<u32>read<u16>(at(address, 6))) & 0x7ff);
+  if (((<u32>insn.flags) & INSN_REX_W) != 0 && (cpu().efer & EFER_LMA) != 0) {
     cpu().x87Ip = read<u64>(at(address, 8));
     cpu().x87Dp = read<u64>(at(address, 16));
   } else {

@@ -19,27 +19,32 @@ export const MXCSR_FTZ: u32 = 1 << 15;
 export const MXCSR_PE: u32 = 1 << 5;
 
 /** Address of a vector register. */
+// prettier-ignore
 @inline
 export function xmmAddress(offset: u32): usize {
   return cpuBase() + CPU_XMM + offset;
 }
 
+// prettier-ignore
 @inline
 export function readXmm(offset: u32): v128 {
   return v128.load(cpuBase() + offset, CPU_XMM);
 }
 
+// prettier-ignore
 @inline
 export function writeXmm(offset: u32, value: v128): void {
   v128.store(cpuBase() + offset, value, CPU_XMM);
 }
 
 /** One scalar lane, lane 0. */
+// prettier-ignore
 @inline
 export function readXmmScalar<T>(offset: u32): T {
   return load<T>(cpuBase() + offset, CPU_XMM);
 }
 
+// prettier-ignore
 @inline
 export function writeXmmScalar<T>(offset: u32, value: T): void {
   store<T>(cpuBase() + offset, value, CPU_XMM);
@@ -52,6 +57,7 @@ export function initialiseSimd(): void {
 }
 
 /** Raises what a vector instruction raises while it may not be used: #UD for CR0.EM or without CR4.OSFXSR, #NM for CR0.TS. */
+// prettier-ignore
 @inline
 export function requireSimd(): void {
   if ((cpu().cr0 & (CR0_EM | CR0_TS)) != 0 || (cpu().cr4 & CR4_OSFXSR) == 0) refuseSimd();

@@ -22,59 +22,69 @@ export const STATUS_TOP: u32 = 7 << 11;
 
 export const CONTROL_DEFAULT: u32 = 0x037f;
 
+// prettier-ignore
 @inline
 export function top(): u32 {
-  return (<u32>cpu().x87Status >> STATUS_TOP_SHIFT) & 7;
+  return ((<u32>cpu().x87Status) >> STATUS_TOP_SHIFT) & 7;
 }
 
+// prettier-ignore
 @inline
 export function setTop(value: u32): void {
-  cpu().x87Status = <u16>((<u32>cpu().x87Status & ~STATUS_TOP) | ((value & 7) << STATUS_TOP_SHIFT));
+  cpu().x87Status = <u16>(((<u32>cpu().x87Status) & ~STATUS_TOP) | ((value & 7) << STATUS_TOP_SHIFT));
 }
 
 /** Physical number of ST(i). */
+// prettier-ignore
 @inline
 export function physical(i: u32): u32 {
   return (top() + i) & 7;
 }
 
 /** Address of physical register n: significand u64, sign and exponent u16. */
+// prettier-ignore
 @inline
 export function registerAddress(n: u32): usize {
   return cpuBase() + CPU_X87_REGISTERS + (n << 4);
 }
 
+// prettier-ignore
 @inline
 export function stMantissa(i: u32): u64 {
   return load<u64>(registerAddress(physical(i)));
 }
 
+// prettier-ignore
 @inline
 export function stSignExponent(i: u32): u32 {
   return load<u16>(registerAddress(physical(i)), 8);
 }
 
+// prettier-ignore
 @inline
 export function isEmpty(i: u32): bool {
-  return ((<u32>cpu().x87Tags >> physical(i)) & 1) == 0;
+  return (((<u32>cpu().x87Tags) >> physical(i)) & 1) == 0;
 }
 
 /** Writes ST(i) and marks it in use. */
+// prettier-ignore
 @inline
 export function setSt(i: u32, mantissa: u64, signExponent: u32): void {
   const n = physical(i);
   const address = registerAddress(n);
   store<u64>(address, mantissa);
   store<u16>(address, <u16>signExponent, 8);
-  cpu().x87Tags = <u8>(<u32>cpu().x87Tags | (1 << n));
+  cpu().x87Tags = <u8>((<u32>cpu().x87Tags) | (1 << n));
 }
 
+// prettier-ignore
 @inline
 export function setStIndefinite(i: u32): void {
   setSt(i, INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT);
 }
 
 /** Pushes a number; the caller has checked that the register is free. */
+// prettier-ignore
 @inline
 export function push(mantissa: u64, signExponent: u32): void {
   setTop(top() - 1);
@@ -82,11 +92,13 @@ export function push(mantissa: u64, signExponent: u32): void {
 }
 
 /** Marks ST(i) free. */
+// prettier-ignore
 @inline
 export function free(i: u32): void {
-  cpu().x87Tags = <u8>(<u32>cpu().x87Tags & ~(1 << physical(i)));
+  cpu().x87Tags = <u8>((<u32>cpu().x87Tags) & ~(1 << physical(i)));
 }
 
+// prettier-ignore
 @inline
 export function pop(): void {
   free(0);
@@ -94,21 +106,22 @@ export function pop(): void {
 }
 
 /** Sets the condition bits given in `mask` to `bits`. */
+// prettier-ignore
 @inline
 export function setCondition(mask: u32, bits: u32): void {
-  cpu().x87Status = <u16>((<u32>cpu().x87Status & ~mask) | bits);
+  cpu().x87Status = <u16>(((<u32>cpu().x87Status) & ~mask) | bits);
 }
 
 /** ES and B follow from the flags and the masks. */
 export function updateErrorSummary(): void {
-  let status = <u32>cpu().x87Status & ~(STATUS_ERROR_SUMMARY | STATUS_BUSY);
-  if ((status & ~<u32>cpu().x87Control & EXCEPTIONS) != 0) status |= STATUS_ERROR_SUMMARY | STATUS_BUSY;
+  let status = (<u32>cpu().x87Status) & ~(STATUS_ERROR_SUMMARY | STATUS_BUSY);
+  if ((status & ~(<u32>cpu().x87Control) & EXCEPTIONS) != 0) status |= STATUS_ERROR_SUMMARY | STATUS_BUSY;
   cpu().x87Status = <u16>status;
 }
 
 /** Ends an instruction: what x87/round.ts `raised` says goes into the status word, C1 included. */
 export function commitRaised(): void {
-  const status = <u32>cpu().x87Status & ~STATUS_C1;
+  const status = (<u32>cpu().x87Status) & ~STATUS_C1;
   cpu().x87Status = <u16>(status | (raised & (EXCEPTIONS | ROUNDED_UP)));
   if ((raised & EXCEPTIONS) != 0) updateErrorSummary();
 }
@@ -124,9 +137,9 @@ export function stackOverflow(): bool {
 }
 
 function stackFault(c1: u32): bool {
-  cpu().x87Status = <u16>((<u32>cpu().x87Status & ~STATUS_C1) | STATUS_STACK_FAULT | IE | c1);
+  cpu().x87Status = <u16>(((<u32>cpu().x87Status) & ~STATUS_C1) | STATUS_STACK_FAULT | IE | c1);
   updateErrorSummary();
-  return (<u32>cpu().x87Control & IE) != 0;
+  return ((<u32>cpu().x87Control) & IE) != 0;
 }
 
 /** The two-bit tags: 0 valid, 1 zero, 2 special, 3 empty; register n in bits 2n. */
@@ -134,9 +147,9 @@ export function fullTagWord(): u32 {
   let tags: u32 = 0;
   for (let n: u32 = 0; n < 8; n++) {
     let tag: u32 = 3;
-    if (((<u32>cpu().x87Tags >> n) & 1) != 0) {
+    if ((((<u32>cpu().x87Tags) >> n) & 1) != 0) {
       const mantissa = load<u64>(registerAddress(n));
-      const exponent = <u32>load<u16>(registerAddress(n), 8) & 0x7fff;
+      const exponent = (<u32>load<u16>(registerAddress(n), 8)) & 0x7fff;
       if (exponent == 0 && mantissa == 0) tag = 1;
       else tag = exponent == 0 || exponent == 0x7fff || mantissa >> 63 == 0 ? 2 : 0;
     }
@@ -165,18 +178,21 @@ export function initialiseX87(): void {
 }
 
 /** What every MMX instruction does to the stack: TOP 0, all registers in use. SDM vol 1 "MMX State". */
+// prettier-ignore
 @inline
 export function enterMmx(): void {
   cpu().x87Tags = 0xff;
   setTop(0);
 }
 
+// prettier-ignore
 @inline
 export function mmx(n: u32): u64 {
   return load<u64>(registerAddress(n));
 }
 
 /** Writes MMn; the exponent becomes all ones, so that as an x87 number it is a NaN or infinity. */
+// prettier-ignore
 @inline
 export function setMmx(n: u32, value: u64): void {
   store<u64>(registerAddress(n), value);

@@ -9,10 +9,29 @@
 import { EQUAL, GREATER, LESS, UNORDERED } from "./compare";
 import { packFloat32, packFloat64 } from "./convert";
 import {
-  addFinite, divideFinite, exactExponent, exactHigh, exactLow, exactSign, multiplyFinite, squareRootFinite,
+  addFinite,
+  divideFinite,
+  exactExponent,
+  exactHigh,
+  exactLow,
+  exactSign,
+  multiplyFinite,
+  squareRootFinite,
 } from "./finite";
 import {
-  DE, IE, PE, ROUND_DOWN, ROUND_ZERO, ZE, denormalsAreZero, isRoundedUp, isSuppressed, roundTo, rounding, setRounding, signal,
+  DE,
+  IE,
+  PE,
+  ROUND_DOWN,
+  ROUND_ZERO,
+  ZE,
+  denormalsAreZero,
+  isRoundedUp,
+  isSuppressed,
+  roundTo,
+  rounding,
+  setRounding,
+  signal,
 } from "./round";
 
 export const enum FloatOp {
@@ -40,32 +59,38 @@ let exponent: i32 = 0;
 let mantissa: u64 = 0;
 let wasDenormal: bool = false;
 
+// prettier-ignore
 @inline
 function signBit<T>(): u64 {
   return sizeof<T>() == 8 ? 0x8000_0000_0000_0000 : 0x8000_0000;
 }
 
+// prettier-ignore
 @inline
 function quietBit<T>(): u64 {
   return sizeof<T>() == 8 ? 0x0008_0000_0000_0000 : 0x0040_0000;
 }
 
+// prettier-ignore
 @inline
 function infinity<T>(): u64 {
   return sizeof<T>() == 8 ? 0x7ff0_0000_0000_0000 : 0x7f80_0000;
 }
 
 /** The default NaN. */
+// prettier-ignore
 @inline
 function indefinite<T>(): u64 {
   return sizeof<T>() == 8 ? 0xfff8_0000_0000_0000 : 0xffc0_0000;
 }
 
+// prettier-ignore
 @inline
 function largest<T>(): u64 {
   return infinity<T>() - 1;
 }
 
+// prettier-ignore
 @inline
 function signed<T>(signOf: u32): u64 {
   return signOf != 0 ? signBit<T>() : 0;
@@ -73,7 +98,7 @@ function signed<T>(signOf: u32): u64 {
 
 function unpack<T>(bits: u64): void {
   const width: u64 = sizeof<T>() == 8 ? 52 : 23;
-  const field = <u32>(bits >> width) & (sizeof<T>() == 8 ? 0x7ff : 0xff);
+  const field = (<u32>(bits >> width)) & (sizeof<T>() == 8 ? 0x7ff : 0xff);
   const fraction = bits & (((<u64>1) << width) - 1);
   sign = u32((bits & signBit<T>()) != 0);
   wasDenormal = false;
@@ -90,7 +115,7 @@ function unpack<T>(bits: u64): void {
     kind = Kind.FINITE;
     wasDenormal = true;
     const shift = <i32>clz(fraction);
-    mantissa = fraction << <u64>shift;
+    mantissa = fraction << (<u64>shift);
     exponent = 16383 - bias + 1 - (shift - (63 - <i32>width));
     return;
   }
@@ -276,18 +301,18 @@ export function softToInteger<T>(a: u64, bits: u32, truncate: bool): i64 {
       integer = mantissa;
       fraction = 0;
     } else if (shift < 64) {
-      integer = mantissa >> <u64>shift;
-      fraction = mantissa << <u64>(64 - shift);
+      integer = mantissa >> (<u64>shift);
+      fraction = mantissa << (<u64>(64 - shift));
     } else if (shift == 64) {
       fraction = mantissa;
     }
     integer += u64(fraction != 0 && isRoundedUp(sign, integer, fraction));
-    const limit: u64 = (<u64>1) << <u64>(bits - 1);
+    const limit: u64 = (<u64>1) << (<u64>(bits - 1));
     if (integer < limit || (sign != 0 && integer == limit)) {
       if (fraction != 0) signal(PE);
       return sign != 0 ? 0 - <i64>integer : <i64>integer;
     }
   }
   signal(IE);
-  return i64.MIN_VALUE >> <i64>(64 - bits);
+  return i64.MIN_VALUE >> (<i64>(64 - bits));
 }

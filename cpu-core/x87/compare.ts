@@ -1,6 +1,13 @@
 /** Comparison and classification of 80-bit numbers: FCOM, FUCOM, FCOMI, FTST, FXAM. SDM vol 2A "FCOM", "FXAM". */
 import {
-  EXPONENT_MASK, SIGN, denormalOperands, isNaN80, isSignaling, isUnsupported, normalExponent, normalMantissa,
+  EXPONENT_MASK,
+  SIGN,
+  denormalOperands,
+  isNaN80,
+  isSignaling,
+  isUnsupported,
+  normalExponent,
+  normalMantissa,
 } from "./float80";
 import { IE, signal } from "./round";
 
@@ -28,7 +35,12 @@ function order(aMantissa: u64, a: u32, bMantissa: u64, b: u32): u32 {
 
 /** Compares; any NaN raises IE (FCOM, FCOMI, FTST). */
 export function compare(aMantissa: u64, a: u32, bMantissa: u64, b: u32): u32 {
-  if (isUnsupported(aMantissa, a) || isUnsupported(bMantissa, b) || isNaN80(aMantissa, a) || isNaN80(bMantissa, b)) {
+  if (
+    isUnsupported(aMantissa, a) ||
+    isUnsupported(bMantissa, b) ||
+    isNaN80(aMantissa, a) ||
+    isNaN80(bMantissa, b)
+  ) {
     signal(IE);
     return UNORDERED;
   }
@@ -39,7 +51,10 @@ export function compare(aMantissa: u64, a: u32, bMantissa: u64, b: u32): u32 {
 /** Compares; only a signaling NaN raises IE (FUCOM, FUCOMI). */
 export function compareQuiet(aMantissa: u64, a: u32, bMantissa: u64, b: u32): u32 {
   if (
-    isUnsupported(aMantissa, a) || isUnsupported(bMantissa, b) || isSignaling(aMantissa, a) || isSignaling(bMantissa, b)
+    isUnsupported(aMantissa, a) ||
+    isUnsupported(bMantissa, b) ||
+    isSignaling(aMantissa, a) ||
+    isSignaling(bMantissa, b)
   ) {
     signal(IE);
     return UNORDERED;

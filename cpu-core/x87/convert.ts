@@ -6,14 +6,38 @@
  * SDM vol 1 "Data Types", SDM vol 2A "FST", "FIST", "FBSTP".
  */
 import {
-  EXPONENT_MASK, INTEGER_BIT, QUIET_BIT, SIGN, isInfinity, isNaN80, isUnsupported, normalExponent,
-  normalMantissa, operandWasDenormal, resultMantissa, resultSignExponent, setOperandWasDenormal, setResult,
+  EXPONENT_MASK,
+  INTEGER_BIT,
+  QUIET_BIT,
+  SIGN,
+  isInfinity,
+  isNaN80,
+  isUnsupported,
+  normalExponent,
+  normalMantissa,
+  operandWasDenormal,
+  resultMantissa,
+  resultSignExponent,
+  setOperandWasDenormal,
+  setResult,
 } from "./float80";
 import {
-  DE, IE, INFINITE, PE, ROUNDED_UP, ROUND_ZERO, isRoundedUp, roundTo, roundedExponent, roundedMantissa, setRounding, signal,
+  DE,
+  IE,
+  INFINITE,
+  PE,
+  ROUNDED_UP,
+  ROUND_ZERO,
+  isRoundedUp,
+  roundTo,
+  roundedExponent,
+  roundedMantissa,
+  setRounding,
+  signal,
 } from "./round";
 
 /** Widens a number with `fraction` fraction bits; exponentMax is the all-ones exponent field. */
+// prettier-ignore
 @inline
 function widen(sign: u32, exponent: u32, fraction: u64, exponentMax: u32, bias: u32): void {
   setOperandWasDenormal(false);
@@ -29,12 +53,18 @@ function widen(sign: u32, exponent: u32, fraction: u64, exponentMax: u32, bias: 
 
 /** Widens an f32. Exact; a signaling NaN stays one. */
 export function fromFloat32(bits: u32): void {
-  widen((bits >> 16) & SIGN, (bits >> 23) & 0xff, (<u64>bits << 40) & 0x7fff_ffff_ffff_ffff, 0xff, 127);
+  widen((bits >> 16) & SIGN, (bits >> 23) & 0xff, ((<u64>bits) << 40) & 0x7fff_ffff_ffff_ffff, 0xff, 127);
 }
 
 /** Widens an f64. Exact; a signaling NaN stays one. */
 export function fromFloat64(bits: u64): void {
-  widen(<u32>(bits >> 48) & SIGN, <u32>(bits >> 52) & 0x7ff, (bits << 11) & 0x7fff_ffff_ffff_ffff, 0x7ff, 1023);
+  widen(
+    (<u32>(bits >> 48)) & SIGN,
+    (<u32>(bits >> 52)) & 0x7ff,
+    (bits << 11) & 0x7fff_ffff_ffff_ffff,
+    0x7ff,
+    1023,
+  );
 }
 
 /** FLD m32fp, m64fp after widening: raises DE for a denormal, IE for a signaling NaN and makes it quiet. */
@@ -67,19 +97,26 @@ export function toFloat32(mantissa: u64, signExponent: u32): u32 {
   }
   if (isNaN80(mantissa, signExponent)) {
     if ((mantissa & QUIET_BIT) == 0) signal(IE);
-    return sign | 0x7fc0_0000 | (<u32>(mantissa >> 40) & 0x7f_ffff);
+    return sign | 0x7fc0_0000 | ((<u32>(mantissa >> 40)) & 0x7f_ffff);
   }
   if (isInfinity(mantissa, signExponent)) return sign | 0x7f80_0000;
   if (mantissa == 0) return sign;
   roundTo(
-    signExponent >> 15, normalExponent(mantissa, signExponent), normalMantissa(mantissa), 0, 24, 16383 - 126, 16383 + 127, 192,
+    signExponent >> 15,
+    normalExponent(mantissa, signExponent),
+    normalMantissa(mantissa),
+    0,
+    24,
+    16383 - 126,
+    16383 + 127,
+    192,
   );
   return packFloat32(signExponent >> 15);
 }
 
 /** FST m64fp. Check isSuppressed(), and OE and UE unmasked: then nothing is stored. */
 export function toFloat64(mantissa: u64, signExponent: u32): u64 {
-  const sign = <u64>(signExponent & SIGN) << 48;
+  const sign = (<u64>(signExponent & SIGN)) << 48;
   if (isUnsupported(mantissa, signExponent)) {
     signal(IE);
     return 0xfff8_0000_0000_0000;
@@ -91,7 +128,14 @@ export function toFloat64(mantissa: u64, signExponent: u32): u64 {
   if (isInfinity(mantissa, signExponent)) return sign | 0x7ff0_0000_0000_0000;
   if (mantissa == 0) return sign;
   roundTo(
-    signExponent >> 15, normalExponent(mantissa, signExponent), normalMantissa(mantissa), 0, 53, 16383 - 1022, 16383 + 1023, 1536,
+    signExponent >> 15,
+    normalExponent(mantissa, signExponent),
+    normalMantissa(mantissa),
+    0,
+    53,
+    16383 - 1022,
+    16383 + 1023,
+    1536,
   );
   return packFloat64(signExponent >> 15);
 }
@@ -100,18 +144,18 @@ export function toFloat64(mantissa: u64, signExponent: u32): u64 {
 export function packFloat32(sign: u32): u32 {
   const signBit = sign << 31;
   if (roundedExponent == INFINITE) return signBit | 0x7f80_0000;
-  const fraction = <u32>(roundedMantissa >> 40) & 0x7f_ffff;
+  const fraction = (<u32>(roundedMantissa >> 40)) & 0x7f_ffff;
   if (roundedMantissa >> 63 == 0) return signBit | fraction;
-  return signBit | (<u32>(roundedExponent - 16383 + 127) << 23) | fraction;
+  return signBit | ((<u32>(roundedExponent - 16383 + 127)) << 23) | fraction;
 }
 
 /** The f64 of what roundTo() left. */
 export function packFloat64(sign: u32): u64 {
-  const signBit = <u64>sign << 63;
+  const signBit = (<u64>sign) << 63;
   if (roundedExponent == INFINITE) return signBit | 0x7ff0_0000_0000_0000;
   const fraction = (roundedMantissa >> 11) & 0xf_ffff_ffff_ffff;
   if (roundedMantissa >> 63 == 0) return signBit | fraction;
-  return signBit | (<u64>(roundedExponent - 16383 + 1023) << 52) | fraction;
+  return signBit | ((<u64>(roundedExponent - 16383 + 1023)) << 52) | fraction;
 }
 
 /** Outputs of integerMagnitude(): the integer towards zero, the fraction bits (the last one sticky), what rounding did. */
@@ -127,8 +171,8 @@ function integerMagnitude(mantissa: u64, signExponent: u32): u64 {
     integerTruncated = mantissa;
     integerFraction = 0;
   } else if (shift < 64) {
-    integerTruncated = mantissa >> <u64>shift;
-    integerFraction = mantissa << <u64>(64 - shift);
+    integerTruncated = mantissa >> (<u64>shift);
+    integerFraction = mantissa << (<u64>(64 - shift));
   } else {
     integerTruncated = 0;
     integerFraction = shift == 64 ? mantissa : 1;
@@ -138,6 +182,7 @@ function integerMagnitude(mantissa: u64, signExponent: u32): u64 {
 }
 
 /** Raises PE if integerMagnitude() was inexact. */
+// prettier-ignore
 @inline
 function signalInexactInteger(): void {
   if (integerFraction != 0) signal(PE | (integerUp ? ROUNDED_UP : 0));
@@ -153,14 +198,14 @@ export function toInteger(mantissa: u64, signExponent: u32, bits: u32): i64 {
     if (mantissa == 0) return 0;
     const isNegative = (signExponent & SIGN) != 0;
     const magnitude = integerMagnitude(mantissa, signExponent);
-    const limit: u64 = <u64>1 << <u64>(bits - 1);
+    const limit: u64 = (<u64>1) << (<u64>(bits - 1));
     if (magnitude >= integerTruncated && (magnitude < limit || (isNegative && magnitude == limit))) {
       signalInexactInteger();
       return isNegative ? 0 - <i64>magnitude : <i64>magnitude;
     }
   }
   signal(IE);
-  return i64.MIN_VALUE >> <i64>(64 - bits);
+  return i64.MIN_VALUE >> (<i64>(64 - bits));
 }
 
 /** FISTTP: as toInteger(), towards zero. */
@@ -173,7 +218,7 @@ export function toIntegerTruncated(mantissa: u64, signExponent: u32, bits: u32):
 export function fromBcd(low: u64, high: u32): void {
   let value: u64 = 0;
   value = <u64>((high >> 4) & 15) * 10 + <u64>(high & 15);
-  for (let digit = 15; digit >= 0; digit--) value = value * 10 + ((low >> <u64>(4 * digit)) & 15);
+  for (let digit = 15; digit >= 0; digit--) value = value * 10 + ((low >> (<u64>(4 * digit))) & 15);
   fromInteger(<i64>value);
   setResult(resultMantissa, resultSignExponent | (high & SIGN));
 }
@@ -200,6 +245,6 @@ export function toBcd(mantissa: u64, signExponent: u32): u64 {
     low |= (magnitude % 10) << digit;
     magnitude /= 10;
   }
-  bcdHigh = (signExponent & SIGN) | (<u32>(magnitude / 10) << 4) | <u32>(magnitude % 10);
+  bcdHigh = (signExponent & SIGN) | ((<u32>(magnitude / 10)) << 4) | (<u32>(magnitude % 10));
   return low;
 }

@@ -7,10 +7,28 @@
  * Precision Floating-Point Encodings and Pseudo-Denormals".
  */
 import {
-  addFinite, divideFinite, exactExponent, exactHigh, exactLow, exactSign, multiplyFinite, squareRootFinite,
+  addFinite,
+  divideFinite,
+  exactExponent,
+  exactHigh,
+  exactLow,
+  exactSign,
+  multiplyFinite,
+  squareRootFinite,
 } from "./finite";
 import {
-  DE, IE, INFINITE, ROUND_DOWN, ZE, isSuppressed, precision, roundTo, roundedExponent, roundedMantissa, rounding, signal,
+  DE,
+  IE,
+  INFINITE,
+  ROUND_DOWN,
+  ZE,
+  isSuppressed,
+  precision,
+  roundTo,
+  roundedExponent,
+  roundedMantissa,
+  rounding,
+  signal,
 } from "./round";
 
 export const EXPONENT_MASK: u32 = 0x7fff;
@@ -28,44 +46,52 @@ export let resultSignExponent: u32 = 0;
 /** A memory operand of the instruction was a denormal before it was widened: x87/convert.ts sets it, arithmetic raises DE. */
 export let operandWasDenormal: bool = false;
 
+// prettier-ignore
 @inline
 export function setOperandWasDenormal(value: bool): void {
   operandWasDenormal = value;
 }
 
+// prettier-ignore
 @inline
 export function setResult(mantissa: u64, signExponent: u32): void {
   resultMantissa = mantissa;
   resultSignExponent = signExponent;
 }
 
+// prettier-ignore
 @inline
 export function isZero(mantissa: u64, signExponent: u32): bool {
   return mantissa == 0 && (signExponent & EXPONENT_MASK) == 0;
 }
 
 /** A denormal or pseudo-denormal. */
+// prettier-ignore
 @inline
 export function isDenormal(mantissa: u64, signExponent: u32): bool {
   return mantissa != 0 && (signExponent & EXPONENT_MASK) == 0;
 }
 
 /** Unnormal, pseudo-infinity or pseudo-NaN: encodings that every arithmetic instruction refuses. */
+// prettier-ignore
 @inline
 export function isUnsupported(mantissa: u64, signExponent: u32): bool {
   return mantissa >> 63 == 0 && (signExponent & EXPONENT_MASK) != 0;
 }
 
+// prettier-ignore
 @inline
 export function isNaN80(mantissa: u64, signExponent: u32): bool {
   return (signExponent & EXPONENT_MASK) == EXPONENT_MASK && mantissa << 1 != 0;
 }
 
+// prettier-ignore
 @inline
 export function isInfinity(mantissa: u64, signExponent: u32): bool {
   return (signExponent & EXPONENT_MASK) == EXPONENT_MASK && mantissa << 1 == 0;
 }
 
+// prettier-ignore
 @inline
 export function isSignaling(mantissa: u64, signExponent: u32): bool {
   return (mantissa & QUIET_BIT) == 0 && isNaN80(mantissa, signExponent);
@@ -78,6 +104,7 @@ export function invalid(): void {
 }
 
 /** The exponent of a finite non-zero number as if it were normalised. */
+// prettier-ignore
 @inline
 export function normalExponent(mantissa: u64, signExponent: u32): i32 {
   const exponent = <i32>(signExponent & EXPONENT_MASK);
@@ -85,6 +112,7 @@ export function normalExponent(mantissa: u64, signExponent: u32): i32 {
 }
 
 /** The significand of a finite non-zero number as if it were normalised. */
+// prettier-ignore
 @inline
 export function normalMantissa(mantissa: u64): u64 {
   return mantissa << clz(mantissa);
@@ -129,6 +157,7 @@ export function nanOperands(aMantissa: u64, a: u32, bMantissa: u64, b: u32): boo
 }
 
 /** Raises DE if an operand is denormal. Returns true if that is unmasked and ends the instruction. */
+// prettier-ignore
 @inline
 export function denormalOperands(aMantissa: u64, a: u32, bMantissa: u64, b: u32): bool {
   if (operandWasDenormal || isDenormal(aMantissa, a) || isDenormal(bMantissa, b)) {
@@ -143,7 +172,7 @@ export function roundToResult(sign: u32, exponent: i32, high: u64, low: u64): vo
   roundTo(sign, exponent, high, low, precision, 1, 0x7ffe, 24576);
   const signBit = sign != 0 ? SIGN : 0;
   if (roundedExponent == INFINITE) setResult(INTEGER_BIT, signBit | EXPONENT_MASK);
-  else if (roundedMantissa >> 63 != 0) setResult(roundedMantissa, signBit | <u32>roundedExponent);
+  else if (roundedMantissa >> 63 != 0) setResult(roundedMantissa, signBit | (<u32>roundedExponent));
   else setResult(roundedMantissa, signBit);
 }
 
@@ -175,8 +204,12 @@ function sum(aMantissa: u64, a: u32, bMantissa: u64, b: u32): void {
     return;
   }
   addFinite(
-    a >> 15, normalExponent(aMantissa, a), normalMantissa(aMantissa),
-    b >> 15, normalExponent(bMantissa, b), normalMantissa(bMantissa),
+    a >> 15,
+    normalExponent(aMantissa, a),
+    normalMantissa(aMantissa),
+    b >> 15,
+    normalExponent(bMantissa, b),
+    normalMantissa(bMantissa),
   );
   if (exactHigh == 0) setResult(0, rounding == ROUND_DOWN ? SIGN : 0);
   else roundToResult(exactSign, exactExponent, exactHigh, exactLow);
@@ -211,8 +244,12 @@ export function multiply(aMantissa: u64, a: u32, bMantissa: u64, b: u32): void {
     return;
   }
   multiplyFinite(
-    a >> 15, normalExponent(aMantissa, a), normalMantissa(aMantissa),
-    b >> 15, normalExponent(bMantissa, b), normalMantissa(bMantissa),
+    a >> 15,
+    normalExponent(aMantissa, a),
+    normalMantissa(aMantissa),
+    b >> 15,
+    normalExponent(bMantissa, b),
+    normalMantissa(bMantissa),
   );
   roundToResult(exactSign, exactExponent, exactHigh, exactLow);
 }
@@ -250,8 +287,12 @@ export function divide(aMantissa: u64, a: u32, bMantissa: u64, b: u32): void {
     return;
   }
   divideFinite(
-    a >> 15, normalExponent(aMantissa, a), normalMantissa(aMantissa),
-    b >> 15, normalExponent(bMantissa, b), normalMantissa(bMantissa),
+    a >> 15,
+    normalExponent(aMantissa, a),
+    normalMantissa(aMantissa),
+    b >> 15,
+    normalExponent(bMantissa, b),
+    normalMantissa(bMantissa),
   );
   roundToResult(exactSign, exactExponent, exactHigh, exactLow);
 }

@@ -103,7 +103,10 @@ export function accAdd(sign: u32, exponent: i32, high: u64, low: u64): void {
     accSet(sign, exponent, high, low);
     return;
   }
-  let aSign = accSign, aExponent = accExponent, aHigh = accHigh, aLow = accLow;
+  let aSign = accSign,
+    aExponent = accExponent,
+    aHigh = accHigh,
+    aLow = accLow;
   if (aExponent < exponent || (aExponent == exponent && (aHigh < high || (aHigh == high && aLow < low)))) {
     aSign = sign;
     sign = accSign;

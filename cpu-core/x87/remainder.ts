@@ -2,8 +2,21 @@
  * The exact operations that take exponents apart: FPREM, FPREM1, FRNDINT, FSCALE, FXTRACT. SDM vol 2A, each by its name.
  */
 import {
-  EXPONENT_MASK, INTEGER_BIT, SIGN, denormalOperands, invalid, isInfinity, isZero, nanOperand, nanOperands,
-  normalExponent, normalMantissa, resultMantissa, resultSignExponent, roundToResult, setResult,
+  EXPONENT_MASK,
+  INTEGER_BIT,
+  SIGN,
+  denormalOperands,
+  invalid,
+  isInfinity,
+  isZero,
+  nanOperand,
+  nanOperands,
+  normalExponent,
+  normalMantissa,
+  resultMantissa,
+  resultSignExponent,
+  roundToResult,
+  setResult,
 } from "./float80";
 import { PE, ROUNDED_UP, ZE, isRoundedUp, isSuppressed, setPrecision, signal } from "./round";
 import { divideWide, wideRemainder } from "./wide";
@@ -91,10 +104,10 @@ function reduce(mantissa: u64, divisor: u64, steps: i32): u64 {
     reducedQuotient = top;
     return mantissa;
   }
-  const high = mantissa >> <u64>(64 - steps);
-  const low = mantissa << <u64>steps;
+  const high = mantissa >> (<u64>(64 - steps));
+  const low = mantissa << (<u64>steps);
   const quotient = divideWide(high, low, divisor);
-  reducedQuotient = quotient + (top << <u64>steps);
+  reducedQuotient = quotient + (top << (<u64>steps));
   return wideRemainder;
 }
 
@@ -108,6 +121,7 @@ function finish(sign: u32, exponent: i32, rest: u64, divisor: u64): void {
 }
 
 /** Packs an exact result, which may be denormal. */
+// prettier-ignore
 @inline
 function roundExact(sign: u32, exponent: i32, mantissa: u64): void {
   setPrecision(64);
@@ -128,8 +142,8 @@ export function roundToIntegral(mantissa: u64, signExponent: u32): void {
   let integer: u64 = 0;
   let fraction: u64 = 1;
   if (shift < 64) {
-    integer = mantissa >> <u64>shift;
-    fraction = mantissa << <u64>(64 - shift);
+    integer = mantissa >> (<u64>shift);
+    fraction = mantissa << (<u64>(64 - shift));
   } else if (shift == 64) {
     fraction = mantissa;
   }
@@ -171,7 +185,7 @@ export function scale(aMantissa: u64, a: u32, bMantissa: u64, b: u32): void {
   let steps = 0;
   const bExponent = <i32>(b & EXPONENT_MASK);
   if (bExponent >= 16383) {
-    steps = bExponent > 16383 + 16 ? 0x1_0000 : <i32>(bMantissa >> <u64>(16383 + 63 - bExponent));
+    steps = bExponent > 16383 + 16 ? 0x1_0000 : <i32>(bMantissa >> (<u64>(16383 + 63 - bExponent)));
     if (down) steps = -steps;
   }
   setPrecision(64);
@@ -210,7 +224,7 @@ export function extract(mantissa: u64, signExponent: u32): void {
     extractedSignExponent = 0;
   } else {
     const shift = <u32>clz(magnitude);
-    extractedMantissa = <u64>(magnitude << shift) << 32;
+    extractedMantissa = (<u64>(magnitude << shift)) << 32;
     extractedSignExponent = (exponent < 0 ? SIGN : 0) | (16383 + 31 - shift);
   }
   setResult(normalMantissa(mantissa), (signExponent & SIGN) | 16383);

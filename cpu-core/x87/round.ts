@@ -55,35 +55,40 @@ export function beginSimd(mxcsr: u32): void {
   raised = 0;
   masks = (mxcsr >> 7) & EXCEPTIONS;
   rounding = (mxcsr >> 13) & 3;
-  flushToZero = (mxcsr >> 15) != 0;
+  flushToZero = mxcsr >> 15 != 0;
   denormalsAreZero = (mxcsr & 0x40) != 0;
 }
 
 /** Adds exception flags (or ROUNDED_UP) to what the operation has raised. */
+// prettier-ignore
 @inline
 export function signal(flags: u32): void {
   raised |= flags;
 }
 
 /** Takes flags back. */
+// prettier-ignore
 @inline
 export function withdraw(flags: u32): void {
   raised &= ~flags;
 }
 
 /** Overrides the rounding mode until the next begin (FISTTP, CVTT*: ROUND_ZERO). */
+// prettier-ignore
 @inline
 export function setRounding(mode: u32): void {
   rounding = mode;
 }
 
 /** Overrides the precision of 80-bit results until the next begin: most instructions ignore FCW.PC. */
+// prettier-ignore
 @inline
 export function setPrecision(bits: i32): void {
   precision = bits;
 }
 
 /** True if a fault has been raised that is not masked: there is no result. */
+// prettier-ignore
 @inline
 export function isSuppressed(): bool {
   return (raised & ~masks & BEFORE_COMPUTATION) != 0;
@@ -97,7 +102,7 @@ let cutUp: bool = false;
 
 /** Rounds high:low to the top 64 - drop bits of high; drop is 0..63. */
 function roundAt(sign: u32, high: u64, low: u64, drop: i32): void {
-  const unit: u64 = 1 << <u64>drop;
+  const unit: u64 = 1 << (<u64>drop);
   let half: bool, rest: bool;
   if (drop == 0) {
     half = low >> 63 != 0;
@@ -134,7 +139,14 @@ export const INFINITE: i32 = 0x7fff_ffff;
  * result keeps its full significand and an exponent moved by `adjust` ("bias adjusted"; SDM vol 1 "Numeric Overflow").
  */
 export function roundTo(
-  sign: u32, exponent: i32, high: u64, low: u64, bits: i32, smallest: i32, largest: i32, adjust: i32,
+  sign: u32,
+  exponent: i32,
+  high: u64,
+  low: u64,
+  bits: i32,
+  smallest: i32,
+  largest: i32,
+  adjust: i32,
 ): void {
   const drop = 64 - bits;
   roundAt(sign, high, low, drop);
@@ -161,13 +173,17 @@ export function roundTo(
       return;
     }
     raised |= PE;
-    if (rounding == ROUND_NEAREST || (rounding == ROUND_UP && sign == 0) || (rounding == ROUND_DOWN && sign != 0)) {
+    if (
+      rounding == ROUND_NEAREST ||
+      (rounding == ROUND_UP && sign == 0) ||
+      (rounding == ROUND_DOWN && sign != 0)
+    ) {
       raised |= ROUNDED_UP;
       roundedExponent = INFINITE;
       roundedMantissa = 0x8000_0000_0000_0000;
     } else {
       roundedExponent = largest;
-      roundedMantissa = ~((<u64>1 << <u64>drop) - 1);
+      roundedMantissa = ~(((<u64>1) << (<u64>drop)) - 1);
     }
     return;
   }

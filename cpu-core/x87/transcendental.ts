@@ -6,13 +6,38 @@
  * see SDM vol 1 "Approximation of Pi". Precision control does not apply. Special values: SDM vol 2A, each by its name.
  */
 import {
-  EXPONENT_MASK, INTEGER_BIT, SIGN, denormalOperands, invalid, isInfinity, isZero, nanOperand, nanOperands, normalExponent,
-  normalMantissa, setResult,
+  EXPONENT_MASK,
+  INTEGER_BIT,
+  SIGN,
+  denormalOperands,
+  invalid,
+  isInfinity,
+  isZero,
+  nanOperand,
+  nanOperands,
+  normalExponent,
+  normalMantissa,
+  setResult,
 } from "./float80";
 import { PE, ZE, signal } from "./round";
 import {
-  ONE, accAdd, accDivide, accExponent, accHigh, accLoad, accLow, accMultiply, accScale, accSet, accSign, accSquareFraction,
-  accToExactResult, accToResult, divideSmall, fixedLow, multiplyFraction,
+  ONE,
+  accAdd,
+  accDivide,
+  accExponent,
+  accHigh,
+  accLoad,
+  accLow,
+  accMultiply,
+  accScale,
+  accSet,
+  accSign,
+  accSquareFraction,
+  accToExactResult,
+  accToResult,
+  divideSmall,
+  fixedLow,
+  multiplyFraction,
 } from "./real";
 
 const PI_HIGH: u64 = 0xc90f_daa2_2168_c234;
@@ -72,6 +97,7 @@ function alternatingSeries(zHigh: u64, zLow: u64, first: u32): u64 {
 let quadrant: u32 = 0;
 
 /** True for a finite number of magnitude 2^63 and more, which the trigonometric instructions refuse (C2). */
+// prettier-ignore
 @inline
 export function isOutOfRange(signExponent: u32): bool {
   const exponent = signExponent & EXPONENT_MASK;
@@ -98,7 +124,7 @@ function reduceAngle(mantissa: u64, signExponent: u32): void {
   for (let bit = 0; bit < bits; bit++) {
     restHigh = (restHigh << 1) | (restLow >> 63);
     restLow <<= 1;
-    if (bit < 64) restLow |= (mantissa >> <u64>(63 - bit)) & 1;
+    if (bit < 64) restLow |= (mantissa >> (<u64>(63 - bit))) & 1;
     quotient <<= 1;
     if (restHigh > PI66_HIGH || (restHigh == PI66_HIGH && restLow >= PI66_LOW)) {
       restHigh = restHigh - PI66_HIGH - u64(restLow < PI66_LOW);
@@ -264,7 +290,7 @@ function accArctangent(): void {
   const high = accHigh;
   const low = accLow;
   const exponent = accExponent;
-  const sixteenths = ((high >> <u64>(59 - exponent)) + 1) >> 1;
+  const sixteenths = ((high >> (<u64>(59 - exponent))) + 1) >> 1;
   const shift = clz(sixteenths);
   const c = sixteenths << shift;
   const cExponent = 60 - <i32>shift;
@@ -285,7 +311,10 @@ function accArctangent(): void {
   const entryLow = load<u64>(entry, 8);
   const entryShift = clz(entryHigh);
   accAdd(
-    0, -<i32>entryShift, (entryHigh << entryShift) | (entryShift != 0 ? entryLow >> (64 - entryShift) : 0), entryLow << entryShift,
+    0,
+    -(<i32>entryShift),
+    (entryHigh << entryShift) | (entryShift != 0 ? entryLow >> (64 - entryShift) : 0),
+    entryLow << entryShift,
   );
 }
 
@@ -374,10 +403,10 @@ export function exponential(mantissa: u64, signExponent: u32): void {
     yHigh = accHigh;
     yLow = accLow;
   } else if (shift < 64) {
-    yHigh = accHigh >> <u64>shift;
-    yLow = (accLow >> <u64>shift) | (accHigh << <u64>(64 - shift));
+    yHigh = accHigh >> (<u64>shift);
+    yLow = (accLow >> (<u64>shift)) | (accHigh << (<u64>(64 - shift)));
   } else if (shift < 128) {
-    yLow = accHigh >> <u64>(shift - 64);
+    yLow = accHigh >> (<u64>(shift - 64));
   }
   let high = ONE;
   let low: u64 = 0;

@@ -57,11 +57,16 @@ export class Case {
   }
 
   hex(offset: number, length: number): string {
-    return [...this.bytes.subarray(offset, offset + length)].reverse().map((b) => b.toString(16).padStart(2, "0")).join("");
+    return [...this.bytes.subarray(offset, offset + length)]
+      .reverse()
+      .map((b) => b.toString(16).padStart(2, "0"))
+      .join("");
   }
 
   code(): string {
     const length = this.u32(RIP);
-    return [...this.bytes.subarray(CODE_BYTES, CODE_BYTES + length)].map((b) => b.toString(16).padStart(2, "0")).join(" ");
+    return [...this.bytes.subarray(CODE_BYTES, CODE_BYTES + length)]
+      .map((b) => b.toString(16).padStart(2, "0"))
+      .join(" ");
   }
 }

@@ -1,7 +1,43 @@
 /** Comparing what the real CPU and the core made of a case. */
-import { CODE_BYTES, CR2, Case, ERROR_CODE, FX, FX_CONTROL, FX_MXCSR, FX_ST, FX_STATUS, FX_TAGS, FX_XMM, MEMORY, MEMORY_BYTES, NO_TRAP, REGS, RFLAGS, RIP, TRAP } from "./case.ts";
+import {
+  CODE_BYTES,
+  CR2,
+  Case,
+  ERROR_CODE,
+  FX,
+  FX_CONTROL,
+  FX_MXCSR,
+  FX_ST,
+  FX_STATUS,
+  FX_TAGS,
+  FX_XMM,
+  MEMORY,
+  MEMORY_BYTES,
+  NO_TRAP,
+  REGS,
+  RFLAGS,
+  RIP,
+  TRAP,
+} from "./case.ts";
 
-const REG_NAMES = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
+const REG_NAMES = [
+  "rax",
+  "rcx",
+  "rdx",
+  "rbx",
+  "rsp",
+  "rbp",
+  "rsi",
+  "rdi",
+  "r8",
+  "r9",
+  "r10",
+  "r11",
+  "r12",
+  "r13",
+  "r14",
+  "r15",
+];
 const VECTOR_PF = 14;
 
 export interface Tolerance {
@@ -17,7 +53,10 @@ export interface Tolerance {
 export function differences(native: Case, core: Case, tolerance: Tolerance = {}): string[] {
   const found: string[] = [];
   const same = (name: string, a: string | number, b: string | number) => {
-    if (a !== b) found.push(`${name}: CPU ${typeof a === "number" ? a.toString(16) : a}, core ${typeof b === "number" ? b.toString(16) : b}`);
+    if (a !== b)
+      found.push(
+        `${name}: CPU ${typeof a === "number" ? a.toString(16) : a}, core ${typeof b === "number" ? b.toString(16) : b}`,
+      );
   };
   same("trap", native.u32(TRAP), core.u32(TRAP));
   if (native.u32(TRAP) === VECTOR_PF && core.u32(TRAP) === VECTOR_PF) {
@@ -49,7 +88,8 @@ export function differences(native: Case, core: Case, tolerance: Tolerance = {})
     }
     found.push(`st${i}: CPU ${a}, core ${b}`);
   }
-  for (let i = 0; i < 16; i++) same(`xmm${i}`, native.hex(FX + FX_XMM + 16 * i, 16), core.hex(FX + FX_XMM + 16 * i, 16));
+  for (let i = 0; i < 16; i++)
+    same(`xmm${i}`, native.hex(FX + FX_XMM + 16 * i, 16), core.hex(FX + FX_XMM + 16 * i, 16));
   const a = native.bytes.subarray(MEMORY, MEMORY + MEMORY_BYTES);
   const b = core.bytes.subarray(MEMORY, MEMORY + MEMORY_BYTES);
   for (let i = 0; i < MEMORY_BYTES; i++) {
@@ -64,7 +104,9 @@ export function differences(native: Case, core: Case, tolerance: Tolerance = {})
 
 /** Prints what an instruction was given. */
 export function describe(input: Case): string {
-  const st = [0, 1, 2].map((i) => `st${i} ${input.hex(FX + FX_ST + 16 * i + 8, 2)}:${input.hex(FX + FX_ST + 16 * i, 8)}`);
+  const st = [0, 1, 2].map(
+    (i) => `st${i} ${input.hex(FX + FX_ST + 16 * i + 8, 2)}:${input.hex(FX + FX_ST + 16 * i, 8)}`,
+  );
   return (
     `${input.code()}  fcw ${input.hex(FX + FX_CONTROL, 2)} fsw ${input.hex(FX + FX_STATUS, 2)} tags ${input.hex(FX + FX_TAGS, 1)} ` +
     `mxcsr ${input.hex(FX + FX_MXCSR, 4)} flags ${input.hex(RFLAGS, 4)} ${st.join(" ")} memory+64 ${input.hex(MEMORY + 64, 16)}` +

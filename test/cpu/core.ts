@@ -4,15 +4,65 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RAM_BASE, STATE_BASE } from "../../cpu-core/abi/layout.ts";
 import {
-  CPU_CPL, CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_EFER, CPU_FLAGS_OP, CPU_MODE, CPU_MXCSR, CPU_RAISED_CODE,
-  CPU_RAISED_VECTOR, CPU_REGS, CPU_RFLAGS, CPU_RIP, CPU_TLB_HALF, CPU_X87_CONTROL, CPU_X87_DS, CPU_X87_OPCODE, CPU_X87_REGISTERS, CPU_X87_STATUS,
-  CPU_X87_TAGS, CPU_XMM, CR0_ET, CR0_MP, CR0_NE, CR0_PE, CR0_PG, CR0_WP, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, EFER_LMA,
-  EFER_LME, EFER_NXE, NO_ERROR_CODE, CPU_A20_MASK,
+  CPU_CPL,
+  CPU_CR0,
+  CPU_CR2,
+  CPU_CR3,
+  CPU_CR4,
+  CPU_EFER,
+  CPU_FLAGS_OP,
+  CPU_MODE,
+  CPU_MXCSR,
+  CPU_RAISED_CODE,
+  CPU_RAISED_VECTOR,
+  CPU_REGS,
+  CPU_RFLAGS,
+  CPU_RIP,
+  CPU_TLB_HALF,
+  CPU_X87_CONTROL,
+  CPU_X87_DS,
+  CPU_X87_OPCODE,
+  CPU_X87_REGISTERS,
+  CPU_X87_STATUS,
+  CPU_X87_TAGS,
+  CPU_XMM,
+  CR0_ET,
+  CR0_MP,
+  CR0_NE,
+  CR0_PE,
+  CR0_PG,
+  CR0_WP,
+  CR4_OSFXSR,
+  CR4_OSXMMEXCPT,
+  CR4_PAE,
+  EFER_LMA,
+  EFER_LME,
+  EFER_NXE,
+  NO_ERROR_CODE,
+  CPU_A20_MASK,
 } from "../../cpu-core/abi/state.ts";
 import { TLB_BASE } from "../../cpu-core/abi/layout.ts";
 import {
-  CASE_SIZE, CODE_BYTES, CODE_END, CR2, DATA_ADDRESS, ERROR_CODE, FX, FX_CONTROL, FX_MXCSR, FX_ST, FX_STATUS, FX_TAGS, FX_XMM,
-  MEMORY, MEMORY_BYTES, NO_TRAP, REGS, RFLAGS, RIP, TRAP,
+  CASE_SIZE,
+  CODE_BYTES,
+  CODE_END,
+  CR2,
+  DATA_ADDRESS,
+  ERROR_CODE,
+  FX,
+  FX_CONTROL,
+  FX_MXCSR,
+  FX_ST,
+  FX_STATUS,
+  FX_TAGS,
+  FX_XMM,
+  MEMORY,
+  MEMORY_BYTES,
+  NO_TRAP,
+  REGS,
+  RFLAGS,
+  RIP,
+  TRAP,
 } from "./case.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -35,9 +85,28 @@ function build(): Uint8Array<ArrayBuffer> {
   const asc = spawnSync(
     process.execPath,
     [
-      join(ROOT, "node_modules/assemblyscript/bin/asc.js"), "cpu-core/testing/step.ts", "--config", "none", "-o", out, "--runtime", "stub",
-      "--memoryBase", "65536", "--importMemory", "--initialMemory", "1024", "--exportTable", "--enable", "simd", "--enable",
-      "bulk-memory", "--noAssert", "-O1", "--disableWarning", "112",
+      join(ROOT, "node_modules/assemblyscript/bin/asc.js"),
+      "cpu-core/testing/step.ts",
+      "--config",
+      "none",
+      "-o",
+      out,
+      "--runtime",
+      "stub",
+      "--memoryBase",
+      "65536",
+      "--importMemory",
+      "--initialMemory",
+      "1024",
+      "--exportTable",
+      "--enable",
+      "simd",
+      "--enable",
+      "bulk-memory",
+      "--noAssert",
+      "-O1",
+      "--disableWarning",
+      "112",
     ],
     { cwd: ROOT, encoding: "utf8" },
   );
@@ -64,7 +133,8 @@ export class Core {
       },
     };
     const module = new WebAssembly.Module(build());
-    for (const { name, kind } of WebAssembly.Module.imports(module)) if (kind === "function") env[name] ??= unexpected(name);
+    for (const { name, kind } of WebAssembly.Module.imports(module))
+      if (kind === "function") env[name] ??= unexpected(name);
     const instance = new WebAssembly.Instance(module, { env } as WebAssembly.Imports);
     this.#exports = instance.exports as unknown as StepExports;
     this.#view = new DataView(memory.buffer);
@@ -87,7 +157,8 @@ export class Core {
     table(0x1000, 0, 0x2007);
     table(0x2000, 0, 0x3007);
     table(0x3000, 0, 0x4007);
-    for (const page of [CODE_END >> 12, (CODE_END >> 12) + 1, DATA_ADDRESS >> 12]) table(0x4000, page, (page << 12) | 0x67);
+    for (const page of [CODE_END >> 12, (CODE_END >> 12) + 1, DATA_ADDRESS >> 12])
+      table(0x4000, page, (page << 12) | 0x67);
     const set = (offset: number, value: number) => this.#view.setUint32(STATE_BASE + offset, value, true);
     set(CPU_CR0, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
     set(CPU_CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT);

@@ -52,7 +52,9 @@ function pattern(random: Random): [number, number] {
       break;
     case 4: {
       // The last bits that f64 and f32 keep, and those around them.
-      low = random.pick([0, 0x400, 0x401, 0x3ff, 0x800, 0xc00, 0xbff]) | (random.chance(50) ? random.u32() & 0xffff_f000 : 0);
+      low =
+        random.pick([0, 0x400, 0x401, 0x3ff, 0x800, 0xc00, 0xbff]) |
+        (random.chance(50) ? random.u32() & 0xffff_f000 : 0);
       break;
     }
     case 5:

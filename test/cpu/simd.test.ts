@@ -5,7 +5,23 @@
  * FPU_CASES sets the number of cases (default 60,000), FPU_SEED the seed.
  */
 import { describe as group, expect, test } from "vitest";
-import { CASE_SIZE, Case, DATA_ADDRESS, FX, FX_CONTROL, FX_MXCSR, FX_ST, FX_STATUS, FX_TAGS, FX_XMM, MEMORY, MEMORY_BYTES, NO_TRAP, RFLAGS, TRAP } from "./case.ts";
+import {
+  CASE_SIZE,
+  Case,
+  DATA_ADDRESS,
+  FX,
+  FX_CONTROL,
+  FX_MXCSR,
+  FX_ST,
+  FX_STATUS,
+  FX_TAGS,
+  FX_XMM,
+  MEMORY,
+  MEMORY_BYTES,
+  NO_TRAP,
+  RFLAGS,
+  TRAP,
+} from "./case.ts";
 import { describe, differences } from "./compare.ts";
 import { Core } from "./core.ts";
 import { prepareNative, runNative } from "./native.ts";
@@ -32,16 +48,34 @@ interface Instruction {
 const table: Instruction[] = [];
 const PREFIXES = [0, 0x66, 0xf3, 0xf2];
 
-function add(name: string, prefix: number, opcode: number | number[], operand: Operand, more: Partial<Instruction> = {}): void {
+function add(
+  name: string,
+  prefix: number,
+  opcode: number | number[],
+  operand: Operand,
+  more: Partial<Instruction> = {},
+): void {
   const bytes = typeof opcode === "number" ? [0x0f, opcode] : opcode;
   table.push({ name, prefix, opcode: bytes, operand, forms: "both", ...more });
 }
 
 const FLOAT_OPERAND: Operand[] = ["ps", "pd", "ps", "pd"];
-for (const [name, opcode] of [["sqrt", 0x51], ["add", 0x58], ["mul", 0x59], ["sub", 0x5c], ["min", 0x5d], ["div", 0x5e], ["max", 0x5f]] as const) {
-  ["ps", "pd", "ss", "sd"].forEach((suffix, i) => add(name + suffix, PREFIXES[i]!, opcode, FLOAT_OPERAND[i]!));
+for (const [name, opcode] of [
+  ["sqrt", 0x51],
+  ["add", 0x58],
+  ["mul", 0x59],
+  ["sub", 0x5c],
+  ["min", 0x5d],
+  ["div", 0x5e],
+  ["max", 0x5f],
+] as const) {
+  ["ps", "pd", "ss", "sd"].forEach((suffix, i) =>
+    add(name + suffix, PREFIXES[i]!, opcode, FLOAT_OPERAND[i]!),
+  );
 }
-["ps", "pd", "ss", "sd"].forEach((suffix, i) => add(`cmp${suffix}`, PREFIXES[i]!, 0xc2, FLOAT_OPERAND[i]!, { immediate: true }));
+["ps", "pd", "ss", "sd"].forEach((suffix, i) =>
+  add(`cmp${suffix}`, PREFIXES[i]!, 0xc2, FLOAT_OPERAND[i]!, { immediate: true }),
+);
 add("rsqrtps", 0, 0x52, "ps", { approximate: true });
 add("rsqrtss", 0xf3, 0x52, "ps", { approximate: true });
 add("rcpps", 0, 0x53, "ps", { approximate: true });
@@ -79,7 +113,9 @@ add("hsubps", 0xf2, 0x7d, "ps");
 add("addsubpd", 0x66, 0xd0, "pd");
 add("addsubps", 0xf2, 0xd0, "ps");
 
-for (const opcode of [0x10, 0x11]) for (const prefix of PREFIXES) add(`mov ${prefix.toString(16)} ${opcode.toString(16)}`, prefix, opcode, "int");
+for (const opcode of [0x10, 0x11])
+  for (const prefix of PREFIXES)
+    add(`mov ${prefix.toString(16)} ${opcode.toString(16)}`, prefix, opcode, "int");
 add("movlps", 0, 0x12, "int");
 add("movlpd", 0x66, 0x12, "int", { forms: "memory" });
 add("movsldup", 0xf3, 0x12, "int");
@@ -90,9 +126,12 @@ add("movhpd", 0x66, 0x16, "int", { forms: "memory" });
 add("movshdup", 0xf3, 0x16, "int");
 add("movhps store", 0x66, 0x17, "int", { forms: "memory" });
 for (const opcode of [0x14, 0x15, 0x28, 0x29, 0x54, 0x55, 0x56, 0x57]) {
-  for (const prefix of [0, 0x66]) add(`${prefix.toString(16)} 0f ${opcode.toString(16)}`, prefix, opcode, "int");
+  for (const prefix of [0, 0x66])
+    add(`${prefix.toString(16)} 0f ${opcode.toString(16)}`, prefix, opcode, "int");
 }
-for (const opcode of [0x2b, 0xe7]) for (const prefix of [0, 0x66]) add(`movnt ${opcode.toString(16)}`, prefix, opcode, "int", { forms: "memory" });
+for (const opcode of [0x2b, 0xe7])
+  for (const prefix of [0, 0x66])
+    add(`movnt ${opcode.toString(16)}`, prefix, opcode, "int", { forms: "memory" });
 add("movmskps", 0, 0x50, "int", { forms: "register" });
 add("movmskpd", 0x66, 0x50, "int", { forms: "register" });
 add("movd to mm", 0, 0x6e, "int");
@@ -103,7 +142,8 @@ add("movq xmm", 0xf3, 0x7e, "int");
 add("movq store", 0x66, 0xd6, "int");
 add("movq2dq", 0xf3, 0xd6, "int", { forms: "register" });
 add("movdq2q", 0xf2, 0xd6, "int", { forms: "register" });
-for (const opcode of [0x6f, 0x7f]) for (const prefix of [0, 0x66, 0xf3]) add(`movq/dqa/dqu ${prefix.toString(16)}`, prefix, opcode, "int");
+for (const opcode of [0x6f, 0x7f])
+  for (const prefix of [0, 0x66, 0xf3]) add(`movq/dqa/dqu ${prefix.toString(16)}`, prefix, opcode, "int");
 add("lddqu", 0xf2, 0xf0, "int", { forms: "memory" });
 for (const prefix of PREFIXES) add(`pshuf ${prefix.toString(16)}`, prefix, 0x70, "int", { immediate: true });
 add("shufps", 0, 0xc6, "int", { immediate: true });
@@ -114,8 +154,10 @@ for (const prefix of [0, 0x66]) {
   add(`pmovmskb ${prefix.toString(16)}`, prefix, 0xd7, "int", { forms: "register" });
   add(`maskmov ${prefix.toString(16)}`, prefix, 0xf7, "int", { forms: "register" });
   add(`palignr ${prefix.toString(16)}`, prefix, [0x0f, 0x3a, 0x0f], "int", { immediate: true });
-  for (let opcode = 0x60; opcode <= 0x6b; opcode++) add(`${prefix.toString(16)} ${opcode.toString(16)}`, prefix, opcode, "int");
-  for (const opcode of [0x74, 0x75, 0x76, 0xd4]) add(`${prefix.toString(16)} ${opcode.toString(16)}`, prefix, opcode, "int");
+  for (let opcode = 0x60; opcode <= 0x6b; opcode++)
+    add(`${prefix.toString(16)} ${opcode.toString(16)}`, prefix, opcode, "int");
+  for (const opcode of [0x74, 0x75, 0x76, 0xd4])
+    add(`${prefix.toString(16)} ${opcode.toString(16)}`, prefix, opcode, "int");
   for (let opcode = 0xd1; opcode <= 0xfe; opcode++) {
     if ([0xd6, 0xd7, 0xe6, 0xe7, 0xf0, 0xf7, 0xd4].includes(opcode)) continue;
     add(`${prefix.toString(16)} 0f ${opcode.toString(16)}`, prefix, opcode, "int");
@@ -123,8 +165,17 @@ for (const prefix of [0, 0x66]) {
   for (const opcode of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xa, 0xb, 0x1c, 0x1d, 0x1e]) {
     add(`${prefix.toString(16)} 0f 38 ${opcode.toString(16)}`, prefix, [0x0f, 0x38, opcode], "int");
   }
-  for (const [opcode, regs] of [[0x71, [2, 4, 6]], [0x72, [2, 4, 6]], [0x73, prefix === 0 ? [2, 6] : [2, 3, 6, 7]]] as const) {
-    for (const reg of regs) add(`shift ${opcode.toString(16)} /${reg}`, prefix, opcode, "int", { reg, immediate: true, forms: "register" });
+  for (const [opcode, regs] of [
+    [0x71, [2, 4, 6]],
+    [0x72, [2, 4, 6]],
+    [0x73, prefix === 0 ? [2, 6] : [2, 3, 6, 7]],
+  ] as const) {
+    for (const reg of regs)
+      add(`shift ${opcode.toString(16)} /${reg}`, prefix, opcode, "int", {
+        reg,
+        immediate: true,
+        forms: "register",
+      });
   }
 }
 add("punpcklqdq", 0x66, 0x6c, "int");
@@ -145,7 +196,14 @@ function encode(random: Random, instruction: Instruction): number[] {
   const modrm = memory ? (reg << 3) | 7 : 0xc0 | (reg << 3) | random.below(8);
   const bytes = [...(prefix === 0 ? [] : [prefix]), ...(rex === 0 ? [] : [rex]), ...opcode];
   if (instruction.name !== "emms") bytes.push(modrm);
-  if (instruction.immediate === true) bytes.push(instruction.name.startsWith("shift") ? random.below(70) : random.chance(50) ? random.below(8) : random.below(256));
+  if (instruction.immediate === true)
+    bytes.push(
+      instruction.name.startsWith("shift")
+        ? random.below(70)
+        : random.chance(50)
+          ? random.below(8)
+          : random.below(256),
+    );
   return bytes;
 }
 
@@ -178,7 +236,8 @@ function build(random: Random, instruction: Instruction, record: Case): void {
   for (let i = 0; i < 16; i++) putInteger64(random, view, 8 * i);
   let at = 64;
   if (instruction.reg === 0 || instruction.reg === 1) at = random.chance(90) ? 0 : random.below(3) * 16 - 16;
-  else if (instruction.name.startsWith("maskmov")) at = random.below(64); // what faults for bytes masked out is up to the processor
+  else if (instruction.name.startsWith("maskmov"))
+    at = random.below(64); // what faults for bytes masked out is up to the processor
   else if (random.chance(15)) at = random.below(64);
   else if (random.chance(4)) at = -random.below(20);
   else if (random.chance(4)) at = 4096 - random.below(20);
@@ -202,7 +261,8 @@ function build(random: Random, instruction: Instruction, record: Case): void {
   view.setUint32(FX + FX_MXCSR, mxcsr(random), true);
   for (let i = 0; i < 16; i++) {
     fill(random, view, FX + FX_XMM + 16 * i, instruction.operand);
-    if (instruction.operand === "int" && random.chance(20)) view.setBigUint64(FX + FX_XMM + 16 * i, BigInt(random.below(70)), true);
+    if (instruction.operand === "int" && random.chance(20))
+      view.setBigUint64(FX + FX_XMM + 16 * i, BigInt(random.below(70)), true);
     if (random.chance(10)) record.bytes.copyWithin(FX + FX_XMM + 16 * i, FX + FX_XMM, FX + FX_XMM + 16);
   }
   if (instruction.operand === "mxcsr") {
@@ -227,7 +287,8 @@ function isNear(found: string): boolean {
     view.setUint32(4, parseInt(match[2]!.slice(8 * i, 8 * i + 8), 16));
     const a = view.getFloat32(0);
     const b = view.getFloat32(4);
-    if (view.getUint32(0) !== view.getUint32(4) && !(Math.abs(a - b) <= Math.abs(a) * 3 * 2 ** -12)) return false;
+    if (view.getUint32(0) !== view.getUint32(4) && !(Math.abs(a - b) <= Math.abs(a) * 3 * 2 ** -12))
+      return false;
   }
   return true;
 }
@@ -261,14 +322,20 @@ group.skipIf(reason !== null)("SIMD against the real CPU", () => {
         traps.set(trap, (traps.get(trap) ?? 0) + 1);
         let found = differences(expected, new Case(ours, i));
         // MXCSR_MASK: AMD has a bit more, misaligned exception mask.
-        if (instruction.name === "fxsave") found = found.filter((line) => !line.replace("CPU 0002", "CPU 0000").match(/memory\+\d+: CPU (\w+), core \1/));
-        if (instruction.approximate === true && trap === NO_TRAP) found = found.filter((line) => !isNear(line));
+        if (instruction.name === "fxsave")
+          found = found.filter(
+            (line) => !line.replace("CPU 0002", "CPU 0000").match(/memory\+\d+: CPU (\w+), core \1/),
+          );
+        if (instruction.approximate === true && trap === NO_TRAP)
+          found = found.filter((line) => !isNear(line));
         if (found.length === 0) continue;
         const n = (counts.get(instruction.name) ?? 0) + 1;
         counts.set(instruction.name, n);
         if (n <= 3) {
           const input = new Case(cases, i);
-          failures.push(`${instruction.name}: ${describe(input)} rdi+${(input.u32(56) - DATA_ADDRESS).toString()}\n    ${found.join("\n    ")}`);
+          failures.push(
+            `${instruction.name}: ${describe(input)} rdi+${(input.u32(56) - DATA_ADDRESS).toString()}\n    ${found.join("\n    ")}`,
+          );
         }
       }
     }

@@ -5,7 +5,20 @@
  * FPU_CASES sets the number of cases (default 60,000), FPU_SEED the seed.
  */
 import { describe as group, expect, test } from "vitest";
-import { CASE_SIZE, Case, DATA_ADDRESS, FX, FX_CONTROL, FX_MXCSR, FX_ST, FX_STATUS, FX_TAGS, MEMORY, MEMORY_BYTES, RFLAGS } from "./case.ts";
+import {
+  CASE_SIZE,
+  Case,
+  DATA_ADDRESS,
+  FX,
+  FX_CONTROL,
+  FX_MXCSR,
+  FX_ST,
+  FX_STATUS,
+  FX_TAGS,
+  MEMORY,
+  MEMORY_BYTES,
+  RFLAGS,
+} from "./case.ts";
 import { describe, differences } from "./compare.ts";
 import type { Tolerance } from "./compare.ts";
 import { Core } from "./core.ts";
@@ -65,7 +78,12 @@ memory("fldenv", 0xd9, 4, "env");
 memory("fldcw", 0xd9, 5, "int");
 memory("fnstenv", 0xd9, 6, "none");
 memory("fnstcw", 0xd9, 7, "none");
-for (const [name, opcode, reg] of [["fldenv", 0xd9, 4], ["fnstenv", 0xd9, 6], ["frstor", 0xdd, 4], ["fnsave", 0xdd, 6]] as const) {
+for (const [name, opcode, reg] of [
+  ["fldenv", 0xd9, 4],
+  ["fnstenv", 0xd9, 6],
+  ["frstor", 0xdd, 4],
+  ["fnsave", 0xdd, 6],
+] as const) {
   table.push({ name: `${name} 16`, code: () => [0x66, opcode, rdi(reg)], operand: "env" });
 }
 table.push({ name: "fwait", code: () => [0x9b], operand: "none" });
@@ -128,7 +146,16 @@ register("fucomip", 0xdf, 0xe8, C1_UNDEFINED);
 register("fcomip", 0xdf, 0xf0, C1_UNDEFINED);
 
 const transcendental: Instruction[] = [];
-for (const [name, modrm] of [["f2xm1", 0xf0], ["fyl2x", 0xf1], ["fptan", 0xf2], ["fpatan", 0xf3], ["fyl2xp1", 0xf9], ["fsincos", 0xfb], ["fsin", 0xfe], ["fcos", 0xff]] as const) {
+for (const [name, modrm] of [
+  ["f2xm1", 0xf0],
+  ["fyl2x", 0xf1],
+  ["fptan", 0xf2],
+  ["fpatan", 0xf3],
+  ["fyl2xp1", 0xf9],
+  ["fsincos", 0xfb],
+  ["fsin", 0xfe],
+  ["fcos", 0xff],
+] as const) {
   // Outside the argument range these two are undefined: |x| <= 1, |x| < 1 - sqrt(1/2).
   const largest = name === "f2xm1" ? 0x3ffe : name === "fyl2xp1" ? 0x3ffc : 0x7fff;
   const domain = (random: Random, view: DataView) => {
@@ -137,7 +164,13 @@ for (const [name, modrm] of [["f2xm1", 0xf0], ["fyl2x", 0xf1], ["fptan", 0xf2], 
     const limited = exponent > largest && exponent !== 0x7fff ? largest - random.below(70) : exponent;
     view.setUint16(at, limited | (random.below(2) << 15), true);
   };
-  transcendental.push({ name, code: () => [0xd9, modrm], operand: "none", tolerance: { ulps: 2, fswIgnored: 0x0230 }, domain });
+  transcendental.push({
+    name,
+    code: () => [0xd9, modrm],
+    operand: "none",
+    tolerance: { ulps: 2, fswIgnored: 0x0230 },
+    domain,
+  });
 }
 
 function control(random: Random): number {
@@ -154,7 +187,8 @@ function build(random: Random, instruction: Instruction, record: Case): void {
   for (let i = 0; i < MEMORY_BYTES; i += 4) view.setUint32(MEMORY + i, random.u32(), true);
   const fcw = control(random);
   view.setUint16(FX + FX_CONTROL, fcw, true);
-  if (random.chance(3)) record.setReg(7, DATA_ADDRESS + random.pick([-200, -20, -5, 4000, 4080, 4090]) + random.below(8));
+  if (random.chance(3))
+    record.setReg(7, DATA_ADDRESS + random.pick([-200, -20, -5, 4000, 4080, 4090]) + random.below(8));
   let fsw = (random.below(8) << 11) | (random.u32() & C0123);
   if (random.chance(20)) fsw |= random.u32() & 0x7f & (fcw | 0x40);
   if (random.chance(2)) {
