@@ -176,7 +176,8 @@ function pidEntries(is_process: boolean): ProcEntry<Task>[] {
   ];
 }
 
-const tidDir = dir<Task>("", 0o555, pidEntries(false));
+/** /proc/PID/task/TID. */
+export const tidDir = dir<Task>("", 0o555, pidEntries(false));
 
 function threadChild(task: Task): ProcChild {
   return { entry: tidDir as never, context: task, ino: task.pid * INOS_PER_PID + 0x4000 };

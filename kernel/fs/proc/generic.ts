@@ -125,12 +125,26 @@ interface ProcNode {
   readonly context: unknown;
   /** The process it belongs to, if any: it decides the owner and whether the name still exists. */
   readonly task: Task | null;
+  /** What its table entries' inode numbers count from. */
+  readonly base_ino: number;
+}
+
+/** Numbers of table entries, kept with the superblock. */
+type EntryNumbers = Map<ProcEntry<never>, number>;
+
+/** Numbers every entry of a tree of tables. */
+export function numberEntries(table: readonly ProcEntry<never>[], numbers: EntryNumbers = new Map()): EntryNumbers {
+  for (const entry of table) {
+    if (!numbers.has(entry)) numbers.set(entry, numbers.size + 1);
+    if (entry.kind === "dir") numberEntries(entry.entries, numbers);
+  }
+  return numbers;
 }
 
 const nodeOf = (inode: Inode): ProcNode => inode.private_data as ProcNode;
 
 /** First inode number of the entries that are not about processes. Linux: PROC_DYNAMIC_FIRST. */
-const PROC_DYNAMIC_FIRST = 0xf0000000;
+export const PROC_DYNAMIC_FIRST = 0xf0000000;
 export const PROC_ROOT_INO = 1;
 /** Inode numbers of one process: 2^16 for its files, 2^16 for its descriptors. */
 export const INOS_PER_PID = 2 ** 17;
@@ -142,6 +156,7 @@ export function makeProcInode(
   context: unknown,
   task: Task | null,
   ino: number,
+  base_ino = ino,
 ): Inode {
   let mode: number;
   let ops: InodeOperations;
@@ -163,7 +178,7 @@ export function makeProcInode(
       break;
   }
   const inode = new Inode(sb, ino, mode, ops, fops);
-  const node: ProcNode = { entry: entry as ProcEntry<unknown>, context, task };
+  const node: ProcNode = { entry: entry as ProcEntry<unknown>, context, task, base_ino };
   inode.private_data = node;
   if (entry.kind === "dir") inode.nlink = 2 + entry.entries.filter((child) => child.kind === "dir").length;
   if (task) setOwner(inode, task);
@@ -182,18 +197,11 @@ function setOwner(inode: Inode, task: Task): void {
   inode.gid = task.cred.egid;
 }
 
-/** Inode numbers of table entries: by their place in the whole tree of tables. */
-function tableIno(parent: Inode, index: number): number {
-  const { task } = nodeOf(parent);
-  if (task) return (parent.ino % INOS_PER_PID === 0 ? parent.ino : parent.ino + 0x100) + index + 1;
-  if (parent.ino === PROC_ROOT_INO) return PROC_DYNAMIC_FIRST + (index + 1) * 0x1000;
-  return parent.ino + (index + 1) * (parent.ino % 0x1000 === 0 ? 0x40 : 1);
-}
-
 function* children(parent: Inode): IterableIterator<{ entry: ProcEntry<unknown>; ino: number }> {
-  const { entry } = nodeOf(parent);
+  const { entry, base_ino } = nodeOf(parent);
   if (entry.kind !== "dir") return;
-  for (const [index, child] of entry.entries.entries()) yield { entry: child, ino: tableIno(parent, index) };
+  const numbers = parent.sb.private_data as EntryNumbers;
+  for (const child of entry.entries) yield { entry: child, ino: base_ino + numbers.get(child as ProcEntry<never>)! };
 }
 
 const isGone = (task: Task | null): boolean => task !== null && task.exit_state === EXIT_DEAD;
@@ -253,7 +261,7 @@ const dirInodeOperations: InodeOperations = {
     return genericPermission(task, inode, mask);
   },
   lookup(_task: Task, parent: Inode, dentry: Dentry): Inode | null | number {
-    const { entry, context, task } = nodeOf(parent);
+    const { entry, context, task, base_ino } = nodeOf(parent);
     if (entry.kind !== "dir") return null;
     if (isGone(task)) return -ENOENT;
     const { sb } = parent;
@@ -261,7 +269,7 @@ const dirInodeOperations: InodeOperations = {
       if (child.entry.name !== dentry.name) continue;
       // Names of processes are looked up each time: the process may be gone, its number taken by another.
       dentry.dont_cache = task !== null;
-      return makeProcInode(sb, child.entry as ProcEntry<never>, context, task, child.ino);
+      return makeProcInode(sb, child.entry as ProcEntry<never>, context, task, child.ino, base_ino);
     }
     dentry.dont_cache = true;
     const found = entry.lookup?.(context, dentry.name, parent);

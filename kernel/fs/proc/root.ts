@@ -8,9 +8,9 @@ import type { Task } from "../../task/task.ts";
 import { capable } from "../../task/cred.ts";
 import { CAP_SYS_ADMIN } from "../../uapi/capability.ts";
 import { showFilesystems } from "../filesystems.ts";
-import { tgidDir } from "./base.ts";
+import { tgidDir, tidDir } from "./base.ts";
 import { showCpuinfo } from "./cpuinfo.ts";
-import { INOS_PER_PID, dir, file, link, type ProcChild, type ProcDir } from "./generic.ts";
+import { INOS_PER_PID, dir, file, link, type ProcChild, type ProcDir, type ProcEntry } from "./generic.ts";
 import { kmsgFile } from "./kmsg.ts";
 import { showMeminfo, showBuddyinfo, showVmstat, showZoneinfo } from "./meminfo.ts";
 import { showLoadavg, showStat, showUptime, showSoftirqs } from "./stat.ts";
@@ -81,6 +81,9 @@ export const procRoot: ProcDir<Kernel> = dir<Kernel>(
     },
   },
 );
+
+/** Every table there is: inode numbers are given to their entries. */
+export const procTables = [procRoot, tgidDir, tidDir].map(({ entries }) => entries as readonly ProcEntry<never>[]);
 
 /** "ttyS0                -W- (EC   a)    4:64". Linux: fs/proc/consoles.c. */
 function showConsoles(kernel: Kernel): string {

@@ -5,8 +5,8 @@ import { PROC_SUPER_MAGIC } from "../../uapi/mount.ts";
 import { Dentry } from "../dentry.ts";
 import { simpleStatfs } from "../pseudo.ts";
 import { SuperBlock, type FileSystemType } from "../superblock.ts";
-import { PROC_ROOT_INO, makeProcInode } from "./generic.ts";
-import { procRoot } from "./root.ts";
+import { PROC_DYNAMIC_FIRST, PROC_ROOT_INO, makeProcInode, numberEntries } from "./generic.ts";
+import { procRoot, procTables } from "./root.ts";
 
 function findSuper(kernel: Kernel): SuperBlock | undefined {
   for (const sb of kernel.vfs.supers) if (sb.type === procType) return sb;
@@ -25,8 +25,9 @@ export const procType: FileSystemType = {
     if (existing) return existing;
     const sb = new SuperBlock(kernel, procType, kernel.vfs.anonDev(), PROC_SUPER_MAGIC, { statfs: simpleStatfs });
     sb.blocksize = 1024;
+    sb.private_data = procTables.reduce((numbers, table) => numberEntries(table, numbers), new Map());
     sb.root = new Dentry("/", null, sb);
-    sb.root.instantiate(makeProcInode(sb, procRoot, kernel, null, PROC_ROOT_INO));
+    sb.root.instantiate(makeProcInode(sb, procRoot as never, kernel, null, PROC_ROOT_INO, PROC_DYNAMIC_FIRST));
     return sb;
   },
 };
