@@ -25,6 +25,7 @@ import { materializeFlags } from "./state/rflags";
 import { setSegment } from "./state/segments";
 
 export { run } from "./run";
+export { fxrstorImage as fxrstor, fxsaveImage as fxsave } from "./ops/fx_image";
 export * from "./jit/helpers";
 export { setThreshold as set_translation_threshold } from "./jit/translate"; // entries of a block before it is translated; 0: never
 export { cpuid } from "./state/cpuid"; // EAX, EBX, ECX, EDX go to CPU_SCRATCH

@@ -21,8 +21,8 @@ import {
 import { EXCEPTIONS } from "../x87/round";
 
 /** Writable bits of FCW; bit 6 reads as 1. */
-const CONTROL_BITS: u32 = 0x1f7f;
-const CONTROL_FIXED: u32 = 0x40;
+export const CONTROL_BITS: u32 = 0x1f7f;
+export const CONTROL_FIXED: u32 = 0x40;
 
 /** address + offset, within 32 bits outside 64-bit mode. */
 // prettier-ignore
