@@ -47,6 +47,7 @@ function seconds(text: string): number {
 function program(): Command {
   const vitrine = new Command("vitrine")
     .description("A whole x86-64 PC with a Linux-compatible kernel, in Node")
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error:/, "vitrine:")) });
 
@@ -88,7 +89,6 @@ function program(): Command {
     .option("--json", "print JSON")
     .action(bench);
 
-  vitrine.enablePositionalOptions();
   return vitrine;
 }
 
