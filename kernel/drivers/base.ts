@@ -9,6 +9,7 @@ import { majorOf, minorOf } from "../uapi/stat.ts";
 import type { Ptys } from "./tty/pty.ts";
 import type { Serial8250 } from "./tty/serial_8250.ts";
 import type { Framebuffer } from "./video/fbdev.ts";
+import type { VirtioBus } from "./virtio/virtio_mmio.ts";
 
 /** A range of character device numbers and who serves it. Linux: struct char_device_struct + struct cdev. */
 export interface Chrdev {
@@ -55,6 +56,7 @@ export class DeviceRegistry {
   serial: Serial8250 | null = null;
   ptys: Ptys | null = null;
   framebuffer: Framebuffer | null = null;
+  virtio: VirtioBus | null = null;
   /** Ctrl-Alt-Del restarts the machine at once; init turns that off and gets SIGINT instead. Linux: C_A_D. */
   restartsOnCtrlAltDel = true;
   /** Told of every node that comes and goes; devtmpfs sets it when it is mounted, after reading `nodes`. */

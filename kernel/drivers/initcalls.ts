@@ -14,6 +14,7 @@ import { initTty } from "./tty/tty_io.ts";
 import { VgaConsole } from "./tty/vgacon.ts";
 import { Vt } from "./tty/vt.ts";
 import { probeFramebuffer, registerFramebuffer } from "./video/fbdev.ts";
+import { initVirtioMmio } from "./virtio/virtio_mmio.ts";
 
 export interface Initcall {
   readonly level: "console" | "device";
@@ -32,6 +33,7 @@ export const INITCALLS: readonly Initcall[] = [
   { level: "device", name: "vesafb_init", init: initFramebuffer },
   { level: "device", name: "i8042_init", init: (kernel) => new I8042(kernel).init() },
   { level: "device", name: "cmos_init", init: initRtc },
+  { level: "device", name: "virtio_mmio_init", init: initVirtioMmio },
 ];
 
 export function runInitcalls(kernel: Kernel, level: Initcall["level"]): void {
