@@ -116,6 +116,8 @@ export class Board {
   readonly vbe: BochsVbe;
   readonly power: PowerManagement;
   readonly post = new PostCodes();
+  /** Devices beyond the table (host/machine.ts Slots) whose reset pin hangs on the board's line. */
+  readonly extra: { reset(): void }[] = [];
   readonly #port_a: SystemControlPortA;
   readonly #reset_control: ResetControl;
 
@@ -191,5 +193,6 @@ export class Board {
     this.power.reset();
     this.#port_a.reset();
     this.#reset_control.reset();
+    for (const device of this.extra) device.reset();
   }
 }

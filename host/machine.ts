@@ -15,6 +15,7 @@ import {
   CPU_COUNT_RETIRED_USER,
   CPU_COUNT_TLB_MISSES,
 } from "../cpu-core/abi/state.ts";
+import type { Ram } from "../kernel/arch/x86/machine.ts";
 import { createKernel } from "../kernel/main.ts";
 import type { MachineApi, MachineConfig, MachineEvents, MachineStats, PowerState, Screen } from "./api.ts";
 import type { Assets } from "./assets.ts";
@@ -48,9 +49,20 @@ export interface MachineHooks {
   disk?: Disk | null;
   /** The guest has read every byte it was sent on the first serial port. */
   serialDrained?(): void;
+  /** Puts more devices on the buses; called each time a machine is built. */
+  attach?(slots: Slots): void;
   /** Bytes on the second serial port, and on the debug console (port 0xe9). */
   serial1?(byte: number): void;
   debug?(byte: number): void;
+}
+
+/** Where MachineHooks.attach connects devices. */
+export interface Slots {
+  readonly board: Board;
+  /** Guest RAM, for devices that are bus masters. */
+  readonly ram: Ram;
+  /** Something happened outside that may have raised an interrupt: a sleeping CPU looks. */
+  wake(): void;
 }
 
 /** Everything that exists from power-on to power-off. */
@@ -155,6 +167,11 @@ export class Machine implements MachineApi {
     return this.#state;
   }
 
+  /** The kernel that runs, for the tracer and the meters of the command line; null while the power is off. */
+  get kernel(): ReturnType<typeof createKernel> | null {
+    return this.#powered?.kernel ?? null;
+  }
+
   /** The guest's hardware, for tests and the command line; null while the power is off. */
   get board(): Board | null {
     return this.#powered?.board ?? null;
@@ -216,6 +233,7 @@ export class Machine implements MachineApi {
     const monitor = new Monitor(core, board, machine.ram.bytes);
     const loop = new RunLoop(core, clock, timeline, kernel);
     core.rom.set(assets.images.firmware);
+    this.hooks.attach?.({ board, ram: machine.ram, wake: () => this.#wake() });
     if (!config.jit) core.exports.set_translation_threshold(0);
     this.#powered = { config, clock, board, core, machine, monitor, timeline, kernel, loop };
   }
