@@ -196,14 +196,59 @@ export function simdRow0F38(opcode: u32, prefix: u32): u32 {
     case 0x1c: return both(prefix, Simd.PABSB);
     case 0x1d: return both(prefix, Simd.PABSW);
     case 0x1e: return both(prefix, Simd.PABSD);
+    case 0x10: return xmmOnly(prefix, Simd.PBLENDVB);
+    case 0x14: return xmmOnly(prefix, Simd.BLENDVPS);
+    case 0x15: return xmmOnly(prefix, Simd.BLENDVPD);
+    case 0x17: return xmmOnly(prefix, Simd.PTEST);
+    case 0x20: case 0x21: case 0x22: case 0x23: case 0x24: case 0x25: return xmmOnly(prefix, Simd.PMOVSXBW + (opcode & 15));
+    case 0x28: return xmmOnly(prefix, Simd.PMULDQ);
+    case 0x29: return xmmOnly(prefix, Simd.PCMPEQQ);
+    case 0x2a: return prefix == 1 ? Simd.MOVAPS | Form.V_W | Is.Memory : 0;
+    case 0x2b: return xmmOnly(prefix, Simd.PACKUSDW);
+    case 0x30: case 0x31: case 0x32: case 0x33: case 0x34: case 0x35: return xmmOnly(prefix, Simd.PMOVZXBW + (opcode & 15));
+    case 0x37: return xmmOnly(prefix, Simd.PCMPGTQ);
+    case 0x38: case 0x39: case 0x3a: case 0x3b: case 0x3c: case 0x3d: case 0x3e: case 0x3f: return xmmOnly(prefix, Simd.PMINSB + (opcode & 7));
+    case 0x40: return xmmOnly(prefix, Simd.PMULLD);
+    case 0x41: return xmmOnly(prefix, Simd.PHMINPOSUW);
     case 0xf0: return prefix == 3 ? Op.CRC32 | Form.Gd_Eb : prefix < 2 ? Op.MOVBE | Form.Gv_Ev | Is.Memory : 0;
     case 0xf1: return prefix == 3 ? Op.CRC32 | Form.Gd_Ev : prefix < 2 ? Op.MOVBE | Form.Ev_Gv | Is.Memory : 0;
   }
   return 0;
 }
 
+/** XMM with 66 and an immediate. */
+// prettier-ignore
+@inline
+function withImmediate(prefix: u32, op: u32, form: u32): u32 {
+  return prefix == 1 ? op | form : 0;
+}
+
 /** 0F 3A map. */
 export function simdRow0F3A(opcode: u32, prefix: u32): u32 {
-  if (opcode == 0x0f) return pick(prefix, Simd.PALIGNR_MMX | Form.P_Q_Ib, Simd.PALIGNR | Form.V_W_Ib, 0, 0);
+  // prettier-ignore
+  switch (opcode) {
+    case 0x08: return withImmediate(prefix, Simd.ROUNDPS, Form.V_W_Ib);
+    case 0x09: return withImmediate(prefix, Simd.ROUNDPD, Form.V_W_Ib);
+    case 0x0a: return withImmediate(prefix, Simd.ROUNDSS, Form.V_W_Ib);
+    case 0x0b: return withImmediate(prefix, Simd.ROUNDSD, Form.V_W_Ib);
+    case 0x0c: return withImmediate(prefix, Simd.BLENDPS, Form.V_W_Ib);
+    case 0x0d: return withImmediate(prefix, Simd.BLENDPD, Form.V_W_Ib);
+    case 0x0e: return withImmediate(prefix, Simd.PBLENDW, Form.V_W_Ib);
+    case 0x0f: return pick(prefix, Simd.PALIGNR_MMX | Form.P_Q_Ib, Simd.PALIGNR | Form.V_W_Ib, 0, 0);
+    case 0x14: return withImmediate(prefix, Simd.PEXTRB, Form.Ed_V_Ib);
+    case 0x15: return withImmediate(prefix, Simd.PEXTRW_STORE, Form.Ed_V_Ib);
+    case 0x16: return withImmediate(prefix, Simd.PEXTRD, Form.Ed_V_Ib);
+    case 0x17: return withImmediate(prefix, Simd.EXTRACTPS, Form.Ed_V_Ib);
+    case 0x20: return withImmediate(prefix, Simd.PINSRB, Form.V_Ed_Ib);
+    case 0x21: return withImmediate(prefix, Simd.INSERTPS, Form.V_W_Ib);
+    case 0x22: return withImmediate(prefix, Simd.PINSRD, Form.V_Ed_Ib);
+    case 0x40: return withImmediate(prefix, Simd.DPPS, Form.V_W_Ib);
+    case 0x41: return withImmediate(prefix, Simd.DPPD, Form.V_W_Ib);
+    case 0x42: return withImmediate(prefix, Simd.MPSADBW, Form.V_W_Ib);
+    case 0x60: return withImmediate(prefix, Simd.PCMPESTRM, Form.V_W_Ib);
+    case 0x61: return withImmediate(prefix, Simd.PCMPESTRI, Form.V_W_Ib);
+    case 0x62: return withImmediate(prefix, Simd.PCMPISTRM, Form.V_W_Ib);
+    case 0x63: return withImmediate(prefix, Simd.PCMPISTRI, Form.V_W_Ib);
+  }
   return 0;
 }

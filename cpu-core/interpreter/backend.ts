@@ -10,7 +10,7 @@ import {
 import { Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
 import { read, readForUpdate, readVector, write, writeUpdate, writeVector } from "../mmu/access";
 import { effective, linear } from "../state/address";
-import { cpu, cpuBase, readReg, writeReg } from "../state/cpu";
+import { cpu, readReg, writeReg } from "../state/cpu";
 import { FlagsOf, getCF, materializeFlags, testCondition } from "../state/rflags";
 import { CODE_64 } from "../state/mode";
 import { addToStackPointer, branchTo, popLegacy, pushLegacy } from "./legacy";

@@ -12,7 +12,7 @@ import { Simd } from "./simd_op";
 /** Executes (or translates) the instruction if it is one of the common ones. */
 export function performSimd<B>(insn: Insn): bool {
   const op = (<i32>insn.code) >> 2;
-  if (op >= Simd.PUNPCKLBW && op <= Simd.UNPCKHPS) {
+  if (op >= Simd.PUNPCKLBW && op <= Simd.PMULLD) {
     integer<B>(insn, op);
     return true;
   }

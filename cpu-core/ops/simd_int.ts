@@ -87,6 +87,19 @@ export function integerBinary(op: i32, a: v128, b: v128): v128 {
     case Simd.PABSB: return i8x16.abs(b);
     case Simd.PABSW: return i16x8.abs(b);
     case Simd.PABSD: return i32x4.abs(b);
+    case Simd.PCMPEQQ: return i64x2.eq(a, b);
+    case Simd.PCMPGTQ: return i64x2.gt_s(a, b);
+    case Simd.PACKUSDW: return i16x8.narrow_i32x4_u(a, b);
+    case Simd.PMULDQ: return i64x2.mul(i64x2.shr_s(i64x2.shl(a, 32), 32), i64x2.shr_s(i64x2.shl(b, 32), 32));
+    case Simd.PMINSB: return i8x16.min_s(a, b);
+    case Simd.PMINSD: return i32x4.min_s(a, b);
+    case Simd.PMINUW: return i16x8.min_u(a, b);
+    case Simd.PMINUD: return i32x4.min_u(a, b);
+    case Simd.PMAXSB: return i8x16.max_s(a, b);
+    case Simd.PMAXSD: return i32x4.max_s(a, b);
+    case Simd.PMAXUW: return i16x8.max_u(a, b);
+    case Simd.PMAXUD: return i32x4.max_u(a, b);
+    case Simd.PMULLD: return i32x4.mul(a, b);
   }
   unreachable();
   return a;

@@ -14,15 +14,7 @@ import { linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
 import { linearIn } from "../state/segments";
-import {
-  MXCSR_DAZ,
-  MXCSR_MASK,
-  readXmm,
-  readXmmScalar,
-  requireSimd,
-  writeXmm,
-  writeXmmScalar,
-} from "../state/simd";
+import { MXCSR_MASK, readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar } from "../state/simd";
 import { STATUS_ERROR_SUMMARY, enterMmx, mmx, setMmx } from "../state/x87";
 import { FloatOp } from "../x87/binary";
 import { on } from "./backend";
@@ -39,6 +31,7 @@ import {
 import { comparePacked, compareScalar, pairwise } from "./simd_float";
 import { alignRight, integerMmx, shiftImmediate, shuffleDoublewords, shuffleWords } from "./simd_int";
 import { MMX_FORM, Simd } from "./simd_op";
+import { performSse4 } from "./simd_sse4";
 import { fxrstor, fxsave } from "./x87_env";
 
 /** Executes a vector instruction that performSimd() has left. */
@@ -48,7 +41,8 @@ export function performSimdRare(insn: Insn): void {
   else if (op < Simd.ADDPS) moveRare(insn, op);
   else if (op < Simd.CVTPI2PS) floatRare(insn, op);
   else if (op < Simd.PUNPCKLBW) convertRare(insn, op);
-  else shuffleRare(insn, op);
+  else if (op < Simd.PMOVSXBW) shuffleRare(insn, op);
+  else performSse4(insn, op);
 }
 
 /** Raises what an MMX instruction raises while it may not be used, or for a pending x87 exception. */

@@ -86,12 +86,6 @@ function indefinite<T>(): u64 {
 
 // prettier-ignore
 @inline
-function largest<T>(): u64 {
-  return infinity<T>() - 1;
-}
-
-// prettier-ignore
-@inline
 function signed<T>(signOf: u32): u64 {
   return signOf != 0 ? signBit<T>() : 0;
 }
@@ -315,4 +309,31 @@ export function softToInteger<T>(a: u64, bits: u32, truncate: bool): i64 {
   }
   signal(IE);
   return i64.MIN_VALUE >> (<i64>(64 - bits));
+}
+
+/** Rounds to an integral value. ROUND*: `mode` is ROUND_*; raises PE unless `quiet`, never DE. */
+export function softRound<T>(a: u64, mode: u32, quiet: bool): u64 {
+  setRounding(mode);
+  unpack<T>(a);
+  if (kind == Kind.SIGNALING) {
+    signal(IE);
+    return a | quietBit<T>();
+  }
+  if (kind == Kind.ZERO) return signed<T>(sign);
+  const shift = 16383 + 63 - exponent;
+  if (kind != Kind.FINITE || exponent >= 16383 + (sizeof<T>() == 8 ? 52 : 23)) return a;
+  let integer: u64 = 0;
+  let fraction: u64 = 1;
+  if (shift < 64) {
+    integer = mantissa >> <u64>shift;
+    fraction = mantissa << <u64>(64 - shift);
+  } else if (shift == 64) {
+    fraction = mantissa;
+  }
+  if (fraction == 0) return a;
+  if (!quiet) signal(PE);
+  integer += u64(isRoundedUp(sign, integer, fraction));
+  if (integer == 0) return signed<T>(sign);
+  const normal = <i32>clz(integer);
+  return pack<T>(sign, 16383 + 63 - normal, integer << <u64>normal, 0);
 }
