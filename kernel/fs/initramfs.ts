@@ -41,12 +41,11 @@ export function* populateRootfs(task: Task): Sleep<number> {
   }
 }
 
-/** The archive's own frames go to the page allocator. Linux: free_initrd_mem(). */
+/** The archive's frames, all its own (mm/memblock.ts), go to the page allocator. Linux: free_initrd_mem(). */
 function freeInitrd(task: Task, pa: number, size: number): void {
   const { pages, printk } = task.kernel;
-  const first = Math.ceil(pa / PAGE_SIZE);
-  const end = Math.floor((pa + size) / PAGE_SIZE);
-  if (end <= first) return;
+  const first = Math.floor(pa / PAGE_SIZE);
+  const end = Math.ceil((pa + size) / PAGE_SIZE);
   pages.addFreeRange(first, end);
   printk.info(`Freeing initrd memory: ${(end - first) * (PAGE_SIZE / 1024)}K`);
 }

@@ -22,9 +22,11 @@ import {
   SEEK_END,
   SEEK_SET,
 } from "../uapi/fcntl.ts";
+import { majorOf, minorOf } from "../uapi/stat.ts";
 import type { File } from "./file.ts";
 import type { FileTable } from "./file_table.ts";
 import type { Inode } from "./inode.ts";
+import type { Vfs } from "./vfs.ts";
 
 /** One lock; `end` inclusive, OFFSET_MAX for "to the end of the file". */
 interface FileLock {
@@ -41,15 +43,25 @@ const OFFSET_MAX = Infinity;
 
 /** The locks of one inode. Linux: struct file_lock_context. */
 export class FileLockContext {
+  constructor(readonly inode: Inode) {}
   readonly locks: FileLock[] = [];
   /** Whoever waits for any lock here to go. */
   readonly wait = new WaitQueue();
   /** Requests that sleep, for deadlock detection: owner -> the lock it waits for. */
   readonly waiting = new Map<File | FileTable, FileLock>();
+
+  /** Replaces the locks; whoever waits looks again. */
+  set(locks: FileLock[]): void {
+    this.locks.splice(0, this.locks.length, ...locks);
+    const { locked } = this.inode.sb.kernel.vfs;
+    if (locks.length > 0) locked.add(this);
+    else locked.delete(this);
+    this.wait.wakeUpAll();
+  }
 }
 
 function contextOf(inode: Inode): FileLockContext {
-  return (inode.locks ??= new FileLockContext());
+  return (inode.locks ??= new FileLockContext(inode));
 }
 
 /** flock() lives apart from fcntl()'s locks. */
@@ -92,8 +104,7 @@ function apply(context: FileLockContext, request: FileLock): void {
     if (lock.end > end) kept.push({ ...lock, start: end + 1 });
   }
   if (type !== F_UNLCK) kept.push(merged);
-  locks.splice(0, locks.length, ...kept);
-  context.wait.wakeUpAll();
+  context.set(kept);
 }
 
 /** Whether sleeping for `blocker` would close a circle of POSIX lock waiters. Linux: posix_locks_deadlock(). */
@@ -243,9 +254,7 @@ export function sys_flock(task: Task, fd: number, operation: number): number | S
 function drop(inode: Inode, mine: (lock: FileLock) => boolean): void {
   const context = inode.locks!;
   const kept = context.locks.filter((lock) => !mine(lock));
-  if (kept.length === context.locks.length) return;
-  context.locks.splice(0, context.locks.length, ...kept);
-  context.wait.wakeUpAll();
+  if (kept.length !== context.locks.length) context.set(kept);
 }
 
 /** The open file is gone: its flock and OFD locks go. Linux: locks_remove_file(). */
@@ -256,4 +265,22 @@ export function releaseFileLocks(file: File): void {
 /** The process closed a descriptor of the inode: its POSIX locks go. Linux: locks_remove_posix(). */
 export function releasePosixLocks(inode: Inode, table: FileTable): void {
   drop(inode, (lock) => lock.kind === "posix" && lock.owner === table);
+}
+
+const KIND_NAMES = { flock: "FLOCK ", posix: "POSIX ", ofd: "OFDLCK" };
+
+/** The text of /proc/locks: "1: POSIX  ADVISORY  WRITE 3568 fd:00:2531452 0 EOF". man 5 proc_locks. */
+export function showLocks(vfs: Vfs): string {
+  const hex2 = (value: number) => value.toString(16).padStart(2, "0");
+  let text = "";
+  let id = 0;
+  for (const { locks, inode } of vfs.locked) {
+    const place = `${hex2(majorOf(inode.sb.dev))}:${hex2(minorOf(inode.sb.dev))}:${inode.ino}`;
+    for (const { kind, type, pid, start, end } of locks) {
+      const access = type === F_WRLCK ? "WRITE" : "READ ";
+      const range = `${start} ${end === OFFSET_MAX ? "EOF" : end}`;
+      text += `${++id}: ${KIND_NAMES[kind]} ADVISORY  ${access} ${pid} ${place} ${range}\n`;
+    }
+  }
+  return text;
 }

@@ -12,6 +12,7 @@ import type { Task } from "../task/task.ts";
 import { Devtmpfs } from "./devtmpfs/devtmpfs.ts";
 import type { File } from "./file.ts";
 import { filesystemTable } from "./filesystems.ts";
+import type { FileLockContext } from "./locks.ts";
 import type { Timespec } from "./inode.ts";
 import { populateRootfs } from "./initramfs.ts";
 import { MountNamespace } from "./namespace.ts";
@@ -29,6 +30,8 @@ export class Vfs {
   /** Internal mounts for pipes, eventfds, memfds... */
   readonly pseudo = new PseudoFileSystems(this);
   readonly devtmpfs: Devtmpfs;
+  /** Inodes with file locks. */
+  readonly locked = new Set<FileLockContext>();
   /** Open files in the system, and their limit. /proc/sys/fs/file-nr. */
   nr_files = 0;
   max_files = Number.MAX_SAFE_INTEGER;

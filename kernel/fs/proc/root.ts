@@ -8,6 +8,7 @@ import type { Task } from "../../task/task.ts";
 import { capable } from "../../task/cred.ts";
 import { CAP_SYS_ADMIN } from "../../uapi/capability.ts";
 import { showFilesystems } from "../filesystems.ts";
+import { showLocks } from "../locks.ts";
 import { tgidDir, tidDir } from "./base.ts";
 import { showCpuinfo } from "./cpuinfo.ts";
 import { INOS_PER_PID, dir, file, link, type ProcChild, type ProcDir, type ProcEntry } from "./generic.ts";
@@ -47,7 +48,7 @@ export const procRoot: ProcDir<Kernel> = dir<Kernel>(
     file("ioports", 0o444, (kernel, reader) => hideAddresses(kernel.devices.showIoports(), reader)),
     kmsgFile,
     file("loadavg", 0o444, showLoadavg),
-    file("locks", 0o444, () => ""),
+    file("locks", 0o444, (kernel) => showLocks(kernel.vfs)),
     file("meminfo", 0o444, showMeminfo),
     file("misc", 0o444, () => ""),
     link("mounts", () => "self/mounts"),
