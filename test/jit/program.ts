@@ -1,0 +1,179 @@
+/**
+ * Random programs for the translator: straight-line code, forward branches, loops and calls over registers and memory that
+ * they cannot leave, so that every one ends - by VMCALL, or by a fault where one was asked for.
+ *
+ * RDI points at the data, RSP at the stack, R15 counts loops, R14 points at a page that is not mapped.
+ */
+import type { Random } from "../cpu/random.ts";
+import { DATA, STACK, UNMAPPED } from "./machine.ts";
+
+/** Registers that instructions may use: not RSP, RDI, R14, R15. */
+const FREE = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 13];
+const RDI = 7;
+
+export interface Program {
+  code: number[];
+  registers: bigint[];
+  data: Uint8Array;
+}
+
+class Writer {
+  readonly code: number[] = [];
+  constructor(readonly random: Random) {}
+
+  register(): number {
+    return this.random.pick(FREE);
+  }
+
+  i32(value: number): void {
+    this.code.push(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >> 24) & 0xff);
+  }
+
+  /** Prefixes and opcode for an operand of `width` bytes; `opcode` is the byte form, its successor the others. */
+  #head(width: number, reg: number, index: number, base: number, opcode: readonly number[], sized: boolean): void {
+    if (width === 2) this.code.push(0x66);
+    const rex = 0x40 | (width === 8 ? 8 : 0) | (reg >> 3 << 2) | (index >> 3 << 1) | (base >> 3);
+    if (rex !== 0x40 || (width === 1 && this.random.chance(50))) this.code.push(rex);
+    this.code.push(...opcode.slice(0, -1), opcode[opcode.length - 1]! + (sized && width > 1 ? 1 : 0));
+  }
+
+  /** opcode reg, rm with both registers. */
+  registers(width: number, opcode: readonly number[], reg: number, rm: number, sized = true): void {
+    this.#head(width, reg, 0, rm, opcode, sized);
+    this.code.push(0xc0 | ((reg & 7) << 3) | (rm & 7));
+  }
+
+  /** opcode reg, [memory]. */
+  memory(width: number, opcode: readonly number[], reg: number, sized = true): void {
+    if (this.random.chance(1)) {
+      // [r14 + disp8]: not mapped
+      this.#head(width, reg, 0, 14, opcode, sized);
+      this.code.push(0x40 | ((reg & 7) << 3) | 6, this.random.below(100));
+      return;
+    }
+    this.#head(width, reg, 0, RDI, opcode, sized);
+    if (this.random.chance(50)) {
+      this.code.push(0x40 | ((reg & 7) << 3) | RDI, this.random.below(120));
+    } else {
+      // Sometimes across the end of the page.
+      this.code.push(0x80 | ((reg & 7) << 3) | RDI);
+      this.i32(this.random.chance(10) ? 4096 - this.random.below(8) : this.random.below(1000));
+    }
+  }
+}
+
+const WIDTHS = [1, 2, 4, 4, 8, 8];
+
+/** One random instruction; `depth` allows branches over others. */
+function instruction(w: Writer, depth: number): void {
+  const { random } = w;
+  const width = random.pick(WIDTHS);
+  const wide = random.pick([2, 4, 4, 8, 8]);
+  const cc = random.below(16);
+  switch (random.below(30)) {
+    case 0: case 1: case 2: return w.registers(width, [random.below(8) * 8], w.register(), w.register()); // prettier-ignore
+    case 3: case 4: return w.memory(width, [random.below(8) * 8 + 2], w.register()); // prettier-ignore
+    case 5: case 6: return w.memory(width, [random.below(8) * 8], w.register()); // prettier-ignore
+    case 7:
+      w.registers(wide, [0x83], random.below(8), w.register(), false);
+      w.code.push(random.below(256));
+      return;
+    case 8: return w.registers(width, [0x88], w.register(), w.register()); // prettier-ignore
+    case 9: return w.memory(width, [0x8a], w.register()); // prettier-ignore
+    case 10: return w.memory(width, [0x88], w.register()); // prettier-ignore
+    case 11: {
+      // lea r, [base + index * scale + disp8]
+      const reg = w.register();
+      const base = w.register();
+      const index = w.register();
+      w.code.push(0x48 | (reg >> 3 << 2) | (index >> 3 << 1) | (base >> 3), 0x8d, 0x44 | ((reg & 7) << 3));
+      w.code.push((random.below(4) << 6) | ((index & 7) << 3) | (base & 7), random.below(256));
+      return;
+    }
+    case 12:
+      w.registers(width, [0xc0], random.pick([0, 1, 2, 3, 4, 5, 7]), w.register());
+      w.code.push(random.below(66));
+      return;
+    case 13: return w.registers(width, [0xd2], random.pick([4, 5, 7]), w.register()); // prettier-ignore
+    case 14: return w.memory(width, [0xd2], random.pick([4, 5, 7])); // prettier-ignore
+    case 15: return w.registers(wide, [0x0f, 0xaf], w.register(), w.register(), false); // prettier-ignore
+    case 16:
+      w.registers(wide, [0x6b], w.register(), w.register(), false);
+      w.code.push(random.below(256));
+      return;
+    case 17: return w.registers(width, [0xf6], random.pick([2, 3, 4, 5]), w.register()); // prettier-ignore
+    case 18: return w.registers(width, [0xfe], random.below(2), w.register()); // prettier-ignore
+    case 19: return w.memory(width, [0xfe], random.below(2)); // prettier-ignore
+    case 20: {
+      // push, pop
+      const from = w.register();
+      const to = w.register();
+      if (from > 7) w.code.push(0x41);
+      w.code.push(0x50 | (from & 7));
+      instruction(w, 0);
+      if (to > 7) w.code.push(0x41);
+      w.code.push(0x58 | (to & 7));
+      return;
+    }
+    case 21: return w.registers(1, [0x0f, 0x90 + cc], 0, w.register(), false); // prettier-ignore
+    case 22: return w.registers(wide, [0x0f, 0x40 + cc], w.register(), w.register(), false); // prettier-ignore
+    case 23: return w.registers(wide, [0x0f, random.pick([0xb6, 0xb7, 0xbe, 0xbf])], w.register(), w.register(), false); // prettier-ignore
+    case 24: return random.chance(50) ? w.registers(width, [0x0f, 0xb0], w.register(), w.register()) : w.memory(width, [0x0f, 0xb0], w.register()); // prettier-ignore
+    case 25: return random.chance(50) ? w.memory(width, [0x0f, 0xc0], w.register()) : w.memory(width, [0x86], w.register()); // prettier-ignore
+    case 26: {
+      // addsd xmm, xmm or memory
+      w.code.push(0xf2, 0x0f, random.pick([0x58, 0x59, 0x5c]));
+      w.code.push(0xc0 | (random.below(4) << 3) | random.below(4));
+      return;
+    }
+    case 27: {
+      // push rdi; lea rsi, [rdi + n]; mov ecx, n; rep movsb; pop rdi
+      w.code.push(0x57, 0x48, 0x8d, 0x77, random.below(100), 0xb9);
+      w.i32(random.below(200));
+      w.code.push(0xf3, random.chance(50) ? 0xa4 : 0xaa, 0x5f);
+      return;
+    }
+    default: {
+      if (depth === 0) return;
+      const body = new Writer(random);
+      const count = 1 + random.below(4);
+      for (let i = 0; i < count; i++) instruction(body, depth - 1);
+      if (random.chance(25)) {
+        // call over the next jump: call +2; jmp past; body; ret
+        w.code.push(0xe8, 2, 0, 0, 0);
+        if (body.code.length + 1 > 127) w.code.push(0x90, 0x90, 0x48, 0x83, 0xc4, 8);
+        else w.code.push(0xeb, body.code.length + 1, ...body.code, 0xc3);
+        return;
+      }
+      if (body.code.length > 127) {
+        w.code.push(0x0f, 0x80 + cc);
+        w.i32(body.code.length);
+      } else {
+        w.code.push(0x70 + cc, body.code.length);
+      }
+      w.code.push(...body.code);
+    }
+  }
+}
+
+/** A loop of random instructions, run a few dozen times. */
+export function randomProgram(random: Random): Program {
+  const w = new Writer(random);
+  const count = 1 + random.below(20);
+  for (let i = 0; i < count; i++) instruction(w, 2);
+  const code = [...w.code];
+  code.push(0x49, 0xff, 0xcf); // dec r15
+  code.push(0x0f, 0x85); // jnz to the beginning
+  const back = -(code.length + 4);
+  code.push(back & 0xff, (back >> 8) & 0xff, (back >> 16) & 0xff, (back >> 24) & 0xff);
+  code.push(0x0f, 0x01, 0xc1); // vmcall
+  const registers = Array.from({ length: 16 }, () => (BigInt(random.u32()) << 32n) | BigInt(random.u32()));
+  if (random.chance(50)) for (const r of FREE) registers[r] = BigInt(random.pick([0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff_ffff, 0x8000_0000]));
+  registers[4] = BigInt(STACK + 2048);
+  registers[RDI] = BigInt(DATA);
+  registers[14] = BigInt(UNMAPPED);
+  registers[15] = BigInt(5 + random.below(30));
+  const data = new Uint8Array(8192);
+  for (let i = 0; i < data.length; i++) data[i] = random.below(256);
+  return { code, registers, data };
+}
