@@ -43,7 +43,8 @@ export interface Assembled {
   readonly bytes: Uint8Array;
   /** Labels and equ constants by full name ("main", "main.loop"), as signed 64-bit numbers. */
   readonly symbols: Record<string, number>;
-  readonly listing: ListingLine[];
+  /** Made when it is asked for. */
+  listing(): ListingLine[];
 }
 
 const MAX_PASSES = 100;
@@ -166,7 +167,9 @@ class Passes {
             this.#site,
             `times ${count}: nothing can be repeated a negative number of times`,
           );
-        for (let i = 0n; i < count; i++) this.#statement(statement.body, first);
+        const fill = constantByte(statement.body);
+        if (fill !== null) this.#pad(count, fill);
+        else for (let i = 0n; i < count; i++) this.#statement(statement.body, first);
         return;
       }
       case "instruction":
@@ -230,7 +233,7 @@ class Passes {
     const bytes = this.#output.slice(0, this.#length);
     const symbols: Record<string, number> = {};
     for (const [name, value] of this.#symbols) symbols[name] = Number(BigInt.asIntN(64, value));
-    return { bytes, symbols, listing: this.#listing(bytes) };
+    return { bytes, symbols, listing: () => this.#listing(bytes) };
   }
 
   /** One more walk over the statements, now that nothing moves. */
@@ -248,4 +251,12 @@ class Passes {
     }
     return listing;
   }
+}
+
+/** The byte of a `db N` with a plain number: padding, which need not be emitted byte by byte. */
+function constantByte(body: Statement): number | null {
+  if (body.kind !== "data" || body.size !== 1 || body.items.length !== 1) return null;
+  const [item] = body.items;
+  if ("bytes" in item) return item.bytes.length === 1 ? item.bytes[0] : null;
+  return item.value.kind === "number" && item.value.value < 256n ? Number(item.value.value) : null;
 }

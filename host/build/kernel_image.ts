@@ -22,6 +22,7 @@ export interface KernelBuild {
 
 const BOOT_DIRECTORY = "kernel/arch/x86/boot";
 const SECTOR_BYTES = 512;
+const SETUP_SECTS = 0x1f1; // header field
 const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
 const KERNEL_PHYSICAL = 0x100_0000; // 16 MiB
 const STARTUP_32_ADDRESS = 0x10_0000;
@@ -58,6 +59,7 @@ export function buildKernelImage(root: string): KernelBuild {
   });
   const system = concatenated(startup_32.bytes, payload);
 
+  // The real-mode part needs to know how long the other one is.
   const defines = {
     ...shared,
     SYSTEM_PARAGRAPHS: system.length / 16,
@@ -65,14 +67,12 @@ export function buildKernelImage(root: string): KernelBuild {
     KERNEL_INFO_OFFSET: startup_32.symbols.kernel_info - STARTUP_32_ADDRESS,
     KERNEL_VERSION: JSON.stringify(KERNEL_VERSION),
   };
-  // How many sectors the setup code takes is written in its own header.
-  const sized = assembleFile(source("setup.asm"), { defines: { ...defines, SETUP_SECTORS: 1 } });
-  const setup_sectors = Math.ceil(sized.symbols.setup_code_end / SECTOR_BYTES) - 1;
-  const setup = assembleFile(source("setup.asm"), { defines: { ...defines, SETUP_SECTORS: setup_sectors } });
+  const setup = assembleFile(source("setup.asm"), { defines });
+  const setup_bytes = (setup.bytes[SETUP_SECTS] + 1) * SECTOR_BYTES;
 
-  const bzImage = new Uint8Array((setup_sectors + 1) * SECTOR_BYTES + system.length);
+  const bzImage = new Uint8Array(setup_bytes + system.length);
   bzImage.set(setup.bytes.subarray(0, setup.symbols.setup_code_end));
-  bzImage.set(system, (setup_sectors + 1) * SECTOR_BYTES);
+  bzImage.set(system, setup_bytes);
   return { bzImage, symbols: kernel.symbols };
 }
 

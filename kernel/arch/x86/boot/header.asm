@@ -26,7 +26,7 @@ boot_sector:
 
         times 0x1f1 - ($ - $$) db 0
 header:
-setup_sects:            db SETUP_SECTORS
+setup_sects:            db (setup_code_end + 511) / 512 - 1
 root_flags:             dw 0
 syssize:                dd SYSTEM_PARAGRAPHS    ; of 16 bytes: the protected-mode part
 ram_size:               dw 0
