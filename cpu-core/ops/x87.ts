@@ -2,120 +2,66 @@
  * The x87 instructions, opcodes D8-DF and 9B. All are slow tier: plain functions on CpuState.
  *
  * Each reads memory first and writes it before it changes a register, so that a page fault finds nothing done. An unmasked
- * exception sets ES in the status word; the #MF it means is raised by the next waiting instruction (begin).
- * State: state/x87.ts. Arithmetic: x87/. Environment images: ops/x87_env.ts. SDM vol 2A "F...".
+ * exception sets ES in the status word; the #MF it means is raised by the next waiting instruction (x87_wait.ts).
+ * From here to x87_arith.ts (the stack's arithmetic, on x87/), x87_move.ts (loads and stores), x87_env.ts (images in memory).
+ * State: state/x87.ts. SDM vol 2A "F...".
  */
-import {
-  CPU_SEGMENTS,
-  CR0_EM,
-  CR0_MP,
-  CR0_NE,
-  CR0_TS,
-  FLAGS_STATUS,
-  FLAG_CF,
-  FLAG_PF,
-  FLAG_ZF,
-  SEGMENT_SIZE,
-  SEG_CS,
-} from "../abi/state";
-import { VECTOR_MF } from "../abi/vectors";
+import { CR0_EM, CR0_MP, CR0_TS } from "../abi/state";
 import { INSN_MEMORY, Insn } from "../decode/insn";
 import { linear } from "../state/address";
-import { raise, raiseNM, raiseUD } from "../interrupts/raise";
-import { checkWritable, read, write } from "../mmu/access";
-import { cpu, cpuBase, writeReg } from "../state/cpu";
-import { setFlagBits, testCondition } from "../state/rflags";
+import { raiseNM, raiseUD } from "../interrupts/raise";
+import { read, write } from "../mmu/access";
+import { cpu, writeReg } from "../state/cpu";
 import {
   STATUS_BUSY,
-  STATUS_C0,
-  STATUS_C1,
-  STATUS_C2,
-  STATUS_C3,
-  STATUS_CONDITION,
   STATUS_ERROR_SUMMARY,
   STATUS_STACK_FAULT,
-  commitRaised,
   free,
   initialiseX87,
   isEmpty,
   pop,
   push,
-  setCondition,
-  setSt,
-  setStIndefinite,
   setTop,
   stMantissa,
   stSignExponent,
-  stackOverflow,
   stackUnderflow,
   top,
   updateErrorSummary,
 } from "../state/x87";
-import { EQUAL, GREATER, LESS, UNORDERED, classify, compare, compareQuiet } from "../x87/compare";
-import {
-  bcdHigh,
-  checkLoaded,
-  fromBcd,
-  fromFloat32,
-  fromFloat64,
-  fromInteger,
-  toBcd,
-  toFloat32,
-  toFloat64,
-  toInteger,
-  toIntegerTruncated,
-} from "../x87/convert";
+import { checkLoaded, fromBcd, fromFloat32, fromFloat64, fromInteger } from "../x87/convert";
 import {
   INDEFINITE_MANTISSA,
   INDEFINITE_SIGN_EXPONENT,
-  INTEGER_BIT,
-  SIGN,
-  add,
-  divide,
-  multiply,
   resultMantissa,
   resultSignExponent,
-  setOperandWasDenormal,
-  squareRoot,
-  subtract,
 } from "../x87/float80";
-import {
-  extract,
-  extractedMantissa,
-  extractedSignExponent,
-  remainder,
-  remainderIsDone,
-  remainderIsPartial,
-  remainderQuotient,
-  roundToIntegral,
-  scale,
-} from "../x87/remainder";
-import {
-  DE,
-  EXCEPTIONS,
-  IE,
-  OE,
-  PE,
-  ROUNDED_UP,
-  UE,
-  beginX87,
-  isSuppressed,
-  masks,
-  raised,
-  withdraw,
-} from "../x87/round";
-import {
-  arctangent,
-  cosine,
-  exponential,
-  isOutOfRange,
-  loadConstant,
-  logarithm,
-  logarithmPlusOne,
-  sine,
-  tangent,
-} from "../x87/transcendental";
+import { DE, EXCEPTIONS, beginX87 } from "../x87/round";
+import { loadConstant } from "../x87/transcendental";
 import { environmentSize, loadEnvironment, restoreState, saveState, storeEnvironment } from "./x87_env";
+import {
+  arithmetic,
+  arithmeticWithMemory,
+  compareRegisters,
+  compareToFlags,
+  examine,
+  test,
+  transcendentalForm,
+} from "./x87_arith";
+import {
+  absolute,
+  changeSign,
+  conditionalMove,
+  exchange,
+  makeRoom,
+  pushResult,
+  storeBcd,
+  storeFloat32,
+  storeFloat64,
+  storeFloat80,
+  storeInteger,
+  storeRegister,
+} from "./x87_move";
+import { begin, noteMemory, notePointers, raisePending } from "./x87_wait";
 
 /** Executes an instruction with opcode byte `insn.cc` (D8-DF, or 9B). */
 export function x87(insn: Insn): void {
@@ -129,35 +75,10 @@ export function x87(insn: Insn): void {
   else registerForm(insn, opcode & 7, ((<u32>insn.modrm) >> 3) & 7, (<u32>insn.modrm) & 7);
 }
 
-/** Raises #MF if an unmasked exception is pending: what every waiting instruction begins with. */
-function raisePending(): void {
-  if (((<u32>cpu().x87Status) & STATUS_ERROR_SUMMARY) != 0 && (cpu().cr0 & CR0_NE) != 0) raise(VECTOR_MF);
-}
-
 /** WAIT, FWAIT. */
 function fwait(): void {
   if ((cpu().cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) raiseNM();
   raisePending();
-}
-
-/** Begins a waiting instruction that is not a control instruction: pending exception, pointers, environment. */
-function begin(insn: Insn): void {
-  raisePending();
-  beginX87(cpu().x87Control);
-  setOperandWasDenormal(false);
-}
-
-/** Notes which instruction was the last (FIP, FOP, FDP). Nothing may fault after this. */
-function notePointers(insn: Insn): void {
-  cpu().x87Ip = cpu().rip - <u64>insn.length;
-  cpu().x87Cs = load<u16>(cpuBase(), CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE);
-  cpu().x87Opcode = <u16>((((<u32>insn.cc) & 7) << 8) | (<u32>insn.modrm));
-}
-
-function noteMemory(insn: Insn, address: u64): void {
-  notePointers(insn);
-  cpu().x87Dp = address;
-  cpu().x87Ds = load<u16>(cpuBase() + <u32>insn.segment * SEGMENT_SIZE, CPU_SEGMENTS);
 }
 
 /** Bytes of the memory operand. */
@@ -195,25 +116,25 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
     case 0: // D8: f32 arithmetic
       begin(insn);
       fromFloat32(read<u32>(address));
-      noteMemory(insn, address);
+      noteMemory(insn);
       arithmeticWithMemory(reg);
       return;
     case 2: // DA: i32 arithmetic
       begin(insn);
       fromInteger(read<i32>(address));
-      noteMemory(insn, address);
+      noteMemory(insn);
       arithmeticWithMemory(reg);
       return;
     case 4: // DC: f64 arithmetic
       begin(insn);
       fromFloat64(read<u64>(address));
-      noteMemory(insn, address);
+      noteMemory(insn);
       arithmeticWithMemory(reg);
       return;
     case 6: // DE: i16 arithmetic
       begin(insn);
       fromInteger(read<i16>(address));
-      noteMemory(insn, address);
+      noteMemory(insn);
       arithmeticWithMemory(reg);
       return;
     case 1: // D9
@@ -221,7 +142,7 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
         case 0: // FLD m32fp
           begin(insn);
           fromFloat32(read<u32>(address));
-          noteMemory(insn, address);
+          noteMemory(insn);
           checkLoaded();
           pushResult();
           return;
@@ -254,7 +175,7 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
         case 0: // FILD m32int
           begin(insn);
           fromInteger(read<i32>(address));
-          noteMemory(insn, address);
+          noteMemory(insn);
           pushResult();
           return;
         case 1: // FISTTP m32int
@@ -268,7 +189,7 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
           begin(insn);
           const mantissa = read<u64>(address);
           const signExponent = <u32>read<u16>(address + 8);
-          noteMemory(insn, address);
+          noteMemory(insn);
           if (makeRoom()) push(mantissa, signExponent);
           return;
         }
@@ -285,7 +206,7 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
         case 0: // FLD m64fp
           begin(insn);
           fromFloat64(read<u64>(address));
-          noteMemory(insn, address);
+          noteMemory(insn);
           checkLoaded();
           pushResult();
           return;
@@ -317,7 +238,7 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
       switch (reg) {
         case 0: // FILD m16int
           fromInteger(read<i16>(address));
-          noteMemory(insn, address);
+          noteMemory(insn);
           pushResult();
           return;
         case 1: // FISTTP m16int
@@ -327,12 +248,12 @@ function memoryForm(insn: Insn, page: u32, reg: u32): void {
           return;
         case 4: // FBLD
           fromBcd(read<u64>(address), read<u16>(address + 8));
-          noteMemory(insn, address);
+          noteMemory(insn);
           pushResult();
           return;
         case 5: // FILD m64int
           fromInteger(read<i64>(address));
-          noteMemory(insn, address);
+          noteMemory(insn);
           pushResult();
           return;
         case 6: // FBSTP
@@ -510,487 +431,7 @@ function registerFormD9(insn: Insn, reg: u32, i: u32): void {
   }
 }
 
-/** D9 F0-FF. */
-function transcendentalForm(which: u32): void {
-  switch (which) {
-    case 0x0: // F2XM1
-      if (haveOperand(0)) {
-        exponential(stMantissa(0), stSignExponent(0));
-        resultToSt(0);
-      }
-      return;
-    case 0x1: // FYL2X
-      if (haveTwoThenPop()) {
-        logarithm(stMantissa(1), stSignExponent(1), stMantissa(0), stSignExponent(0));
-        resultToSt1AndPop();
-      }
-      return;
-    case 0x2: // FPTAN
-      tangentAndOne();
-      return;
-    case 0x3: // FPATAN
-      if (haveTwoThenPop()) {
-        arctangent(stMantissa(1), stSignExponent(1), stMantissa(0), stSignExponent(0));
-        resultToSt1AndPop();
-      }
-      return;
-    case 0x4: // FXTRACT
-      exponentAndSignificand();
-      return;
-    case 0x5: // FPREM1
-    case 0x8: // FPREM
-      partialRemainder(which == 0x5);
-      return;
-    case 0x6: // FDECSTP
-      setTop(top() - 1);
-      setCondition(STATUS_C1, 0);
-      return;
-    case 0x7: // FINCSTP
-      setTop(top() + 1);
-      setCondition(STATUS_C1, 0);
-      return;
-    case 0x9: // FYL2XP1
-      if (haveTwoThenPop()) {
-        logarithmPlusOne(stMantissa(1), stSignExponent(1), stMantissa(0), stSignExponent(0));
-        resultToSt1AndPop();
-      }
-      return;
-    case 0xa: // FSQRT
-      if (haveOperand(0)) {
-        squareRoot(stMantissa(0), stSignExponent(0));
-        resultToSt(0);
-      }
-      return;
-    case 0xb: // FSINCOS
-      sineAndCosine();
-      return;
-    case 0xc: // FRNDINT
-      if (haveOperand(0)) {
-        roundToIntegral(stMantissa(0), stSignExponent(0));
-        resultToSt(0);
-      }
-      return;
-    case 0xd: // FSCALE
-      if (haveTwo(1, 0)) {
-        scale(stMantissa(0), stSignExponent(0), stMantissa(1), stSignExponent(1));
-        resultToSt(0);
-      }
-      return;
-    case 0xe: // FSIN
-    case 0xf: // FCOS
-      setCondition(STATUS_C2, 0);
-      if (!haveOperand(0)) return;
-      if (isOutOfRange(stSignExponent(0)) && stMantissa(0) >> 63 != 0) {
-        setCondition(STATUS_C1 | STATUS_C2, STATUS_C2);
-        return;
-      }
-      if (which == 0xe) sine(stMantissa(0), stSignExponent(0));
-      else cosine(stMantissa(0), stSignExponent(0));
-      resultToSt(0);
-      return;
-  }
-}
-
-/** ST(i) = result, unless an unmasked fault forbids it; then the status. */
-// prettier-ignore
-@inline
-function resultToSt(i: u32): void {
-  if (!isSuppressed()) setSt(i, resultMantissa, resultSignExponent);
-  commitRaised();
-}
-
-function resultToSt1AndPop(): void {
-  if (!isSuppressed()) {
-    setSt(1, resultMantissa, resultSignExponent);
-    pop();
-  }
-  commitRaised();
-}
-
-/** Checks that ST(i) is in use; if not, does what stack underflow asks for with ST(i) as destination. */
-function haveOperand(i: u32): bool {
-  if (!isEmpty(i)) return true;
-  if (stackUnderflow()) setStIndefinite(i);
-  return false;
-}
-
-/** Checks ST(0) and ST(other); on underflow the destination becomes indefinite. */
-function haveTwo(other: u32, destination: u32): bool {
-  if (!isEmpty(0) && !isEmpty(other)) return true;
-  if (stackUnderflow()) setStIndefinite(destination);
-  return false;
-}
-
-/** Checks ST(0) and ST(1) for an instruction that stores to ST(1) and pops. */
-function haveTwoThenPop(): bool {
-  if (!isEmpty(0) && !isEmpty(1)) return true;
-  if (stackUnderflow()) {
-    setStIndefinite(1);
-    pop();
-  }
-  return false;
-}
-
-/** Checks that there is room for a push; on overflow pushes the indefinite if that is masked. Clears C1. */
-function makeRoom(): bool {
-  if (isEmpty(7)) {
-    setCondition(STATUS_C1, 0);
-    return true;
-  }
-  if (stackOverflow()) push(INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT);
-  return false;
-}
-
-/** Pushes what a load left as result. */
-function pushResult(): void {
-  if (!isEmpty(7)) {
-    if (stackOverflow()) push(INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT);
-    return;
-  }
-  // A denormal is loaded even if the exception is unmasked, a signaling NaN is not.
-  if ((raised & ~masks & IE) == 0) push(resultMantissa, resultSignExponent);
-  commitRaised();
-}
-
-/** FADD FMUL (FCOM FCOMP) FSUB FSUBR FDIV FDIVR of ST(0) and b, by the reg field. */
-// prettier-ignore
-@inline
-function compute(reg: u32, a: u64, aSignExponent: u32, b: u64, bSignExponent: u32): void {
-  if (reg == 0) add(a, aSignExponent, b, bSignExponent);
-  else if (reg == 1) multiply(a, aSignExponent, b, bSignExponent);
-  else if (reg == 4) subtract(a, aSignExponent, b, bSignExponent);
-  else if (reg == 5) subtract(b, bSignExponent, a, aSignExponent);
-  else if (reg == 6) divide(a, aSignExponent, b, bSignExponent);
-  else divide(b, bSignExponent, a, aSignExponent);
-}
-
-function arithmetic(reg: u32, i: u32, destination: u32, thenPop: bool): void {
-  if (!haveTwo(i, destination)) {
-    if (thenPop && ((<u32>cpu().x87Control) & IE) != 0) pop();
-    return;
-  }
-  compute(reg, stMantissa(0), stSignExponent(0), stMantissa(i), stSignExponent(i));
-  const suppressed = isSuppressed();
-  resultToSt(destination);
-  if (thenPop && !suppressed) pop();
-}
-
-/** Arithmetic of ST(0) with the memory operand that a load left as result. */
-function arithmeticWithMemory(reg: u32): void {
-  const mantissa = resultMantissa;
-  const signExponent = resultSignExponent;
-  if (reg == 2 || reg == 3) {
-    if (isEmpty(0)) {
-      compareUnderflow(reg - 2);
-      return;
-    }
-    finishCompare(compare(stMantissa(0), stSignExponent(0), mantissa, signExponent), reg - 2);
-    return;
-  }
-  if (!haveOperand(0)) return;
-  compute(reg, stMantissa(0), stSignExponent(0), mantissa, signExponent);
-  resultToSt(0);
-}
-
-/** C3, C2, C0 of a comparison. */
-// prettier-ignore
-@inline
-function conditionOf(order: u32): u32 {
-  if (order == GREATER) return 0;
-  if (order == LESS) return STATUS_C0;
-  if (order == EQUAL) return STATUS_C3;
-  return STATUS_C0 | STATUS_C2 | STATUS_C3;
-}
-
-/** Comparison with an empty register. */
-function compareUnderflow(pops: u32): void {
-  const masked = stackUnderflow();
-  setCondition(STATUS_C0 | STATUS_C2 | STATUS_C3, conditionOf(UNORDERED));
-  if (masked) for (let n: u32 = 0; n < pops; n++) pop();
-}
-
-function finishCompare(order: u32, pops: u32): void {
-  setCondition(STATUS_C0 | STATUS_C2 | STATUS_C3, conditionOf(order));
-  const suppressed = isSuppressed();
-  commitRaised();
-  if (!suppressed) for (let n: u32 = 0; n < pops; n++) pop();
-}
-
-/** FCOM, FUCOM and their popping forms. */
-function compareRegisters(i: u32, quiet: bool, pops: u32): void {
-  if (isEmpty(0) || isEmpty(i)) {
-    compareUnderflow(pops);
-    return;
-  }
-  const order = quiet
-    ? compareQuiet(stMantissa(0), stSignExponent(0), stMantissa(i), stSignExponent(i))
-    : compare(stMantissa(0), stSignExponent(0), stMantissa(i), stSignExponent(i));
-  finishCompare(order, pops);
-}
-
-/** FCOMI, FUCOMI, FCOMIP, FUCOMIP. */
-function compareToFlags(i: u32, quiet: bool, thenPop: bool): void {
-  let order = UNORDERED;
-  let suppressed = false;
-  if (isEmpty(0) || isEmpty(i)) {
-    suppressed = !stackUnderflow();
-  } else {
-    order = quiet
-      ? compareQuiet(stMantissa(0), stSignExponent(0), stMantissa(i), stSignExponent(i))
-      : compare(stMantissa(0), stSignExponent(0), stMantissa(i), stSignExponent(i));
-    suppressed = isSuppressed();
-    commitRaised();
-  }
-  let flags: u32 = 0;
-  if (order == LESS) flags = FLAG_CF;
-  else if (order == EQUAL) flags = FLAG_ZF;
-  else if (order == UNORDERED) flags = FLAG_CF | FLAG_ZF | FLAG_PF;
-  setFlagBits(FLAGS_STATUS, flags);
-  if (thenPop && !suppressed) pop();
-}
-
-/** FCMOVcc: `which` 0-3 B, E, BE, U; 4-7 their opposites. */
-function conditionalMove(insn: Insn, which: u32, i: u32): void {
-  begin(insn);
-  notePointers(insn);
-  if (!haveTwo(i, 0)) return;
-  setCondition(STATUS_C1, 0);
-  // B, E, BE, U as condition codes 2, 4, 6, 10.
-  const code: u32 = (which & 3) == 3 ? 10 : 2 * (which & 3) + 2;
-  if (testCondition(code) == which < 4) setSt(0, stMantissa(i), stSignExponent(i));
-}
-
-/** FXCH. Empty registers are filled with the indefinite if that is masked. */
-function exchange(insn: Insn, i: u32): void {
-  begin(insn);
-  notePointers(insn);
-  if (isEmpty(0) || isEmpty(i)) {
-    if (!stackUnderflow()) return;
-    if (isEmpty(0)) setStIndefinite(0);
-    if (isEmpty(i)) setStIndefinite(i);
-  } else {
-    setCondition(STATUS_C1, 0);
-  }
-  const mantissa = stMantissa(0);
-  const signExponent = stSignExponent(0);
-  setSt(0, stMantissa(i), stSignExponent(i));
-  setSt(i, mantissa, signExponent);
-}
-
-/** FST ST(i), FSTP ST(i). */
-function storeRegister(insn: Insn, i: u32, thenPop: bool): void {
-  begin(insn);
-  notePointers(insn);
-  if (isEmpty(0)) {
-    if (!stackUnderflow()) return;
-    setStIndefinite(i);
-  } else {
-    setCondition(STATUS_C1, 0);
-    setSt(i, stMantissa(0), stSignExponent(0));
-  }
-  if (thenPop) pop();
-}
-
-function changeSign(): void {
-  if (!haveOperand(0)) return;
-  setCondition(STATUS_C1, 0);
-  setSt(0, stMantissa(0), stSignExponent(0) ^ SIGN);
-}
-
-function absolute(): void {
-  if (!haveOperand(0)) return;
-  setCondition(STATUS_C1, 0);
-  setSt(0, stMantissa(0), stSignExponent(0) & ~SIGN);
-}
-
-/** FTST. */
-function test(): void {
-  if (isEmpty(0)) compareUnderflow(0);
-  else finishCompare(compare(stMantissa(0), stSignExponent(0), 0, 0), 0);
-}
-
-/** FXAM. */
-function examine(): void {
-  const sign = (stSignExponent(0) & SIGN) != 0 ? STATUS_C1 : 0;
-  const kind = isEmpty(0) ? STATUS_C3 | STATUS_C0 : classify(stMantissa(0), stSignExponent(0));
-  setCondition(STATUS_CONDITION, kind | sign);
-}
-
-function partialRemainder(toNearest: bool): void {
-  setCondition(STATUS_C2, 0);
-  if (!haveTwo(1, 0)) return;
-  remainder(stMantissa(0), stSignExponent(0), stMantissa(1), stSignExponent(1), toNearest);
-  resultToSt(0);
-  if (!remainderIsDone) return;
-  let bits: u32 = remainderIsPartial ? STATUS_C2 : 0;
-  if ((remainderQuotient & 1) != 0) bits |= STATUS_C1;
-  if ((remainderQuotient & 2) != 0) bits |= STATUS_C3;
-  if ((remainderQuotient & 4) != 0) bits |= STATUS_C0;
-  setCondition(STATUS_CONDITION, bits);
-}
-
-/** Checks ST(0) in use and ST(7) free, for the instructions that replace one number by two. */
-function haveOneAndRoom(): bool {
-  if (!isEmpty(0) && isEmpty(7)) return true;
-  if (isEmpty(0) ? stackUnderflow() : stackOverflow()) {
-    setStIndefinite(0);
-    push(INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT);
-  }
-  return false;
-}
-
-/** FXTRACT. */
-function exponentAndSignificand(): void {
-  if (!haveOneAndRoom()) return;
-  extract(stMantissa(0), stSignExponent(0));
-  if (!isSuppressed()) {
-    setSt(0, extractedMantissa, extractedSignExponent);
-    push(resultMantissa, resultSignExponent);
-  }
-  commitRaised();
-}
-
-/** FPTAN. */
-function tangentAndOne(): void {
-  setCondition(STATUS_C2, 0);
-  if (!haveOneAndRoom()) return;
-  if (isOutOfRange(stSignExponent(0)) && stMantissa(0) >> 63 != 0) {
-    setCondition(STATUS_C1 | STATUS_C2, STATUS_C2);
-    return;
-  }
-  tangent(stMantissa(0), stSignExponent(0));
-  if (!isSuppressed()) {
-    setSt(0, resultMantissa, resultSignExponent);
-    // A NaN is pushed in place of the 1.
-    if ((resultSignExponent & 0x7fff) == 0x7fff) push(resultMantissa, resultSignExponent);
-    else push(INTEGER_BIT, 16383);
-  }
-  commitRaised();
-}
-
-/** FSINCOS. */
-function sineAndCosine(): void {
-  setCondition(STATUS_C2, 0);
-  if (!haveOneAndRoom()) return;
-  const mantissa = stMantissa(0);
-  const signExponent = stSignExponent(0);
-  if (isOutOfRange(signExponent) && mantissa >> 63 != 0) {
-    setCondition(STATUS_C1 | STATUS_C2, STATUS_C2);
-    return;
-  }
-  sine(mantissa, signExponent);
-  const sineMantissa = resultMantissa;
-  const sineSignExponent = resultSignExponent;
-  cosine(mantissa, signExponent);
-  if (!isSuppressed()) {
-    setSt(0, sineMantissa, sineSignExponent);
-    push(resultMantissa, resultSignExponent);
-  }
-  commitRaised();
-}
-
 /** FNCLEX. */
 function clearExceptions(): void {
   cpu().x87Status &= <u16>~(EXCEPTIONS | STATUS_STACK_FAULT | STATUS_ERROR_SUMMARY | STATUS_BUSY);
-}
-
-/** True if a store to memory does not happen (the address is checked all the same): an unmasked fault, or unmasked overflow or underflow. Then nothing was rounded. */
-function isStoreSuppressed(): bool {
-  if ((raised & ~masks & (IE | DE | OE | UE)) == 0) return false;
-  withdraw(PE | ROUNDED_UP);
-  return true;
-}
-
-function storeFloat32(insn: Insn, address: u64, thenPop: bool): void {
-  if (isEmpty(0)) {
-    if (isStackFaultMasked()) write<u32>(address, 0xffc0_0000);
-    else checkWritable(address, 4);
-    noteMemory(insn, address);
-    if (stackUnderflow() && thenPop) pop();
-    return;
-  }
-  const bits = toFloat32(stMantissa(0), stSignExponent(0));
-  const suppressed = isStoreSuppressed();
-  if (!suppressed) write<u32>(address, bits);
-  else checkWritable(address, 4);
-  finishStore(insn, address, thenPop && !suppressed);
-}
-
-function storeFloat64(insn: Insn, address: u64, thenPop: bool): void {
-  if (isEmpty(0)) {
-    if (isStackFaultMasked()) write<u64>(address, 0xfff8_0000_0000_0000);
-    else checkWritable(address, 8);
-    noteMemory(insn, address);
-    if (stackUnderflow() && thenPop) pop();
-    return;
-  }
-  const bits = toFloat64(stMantissa(0), stSignExponent(0));
-  const suppressed = isStoreSuppressed();
-  if (!suppressed) write<u64>(address, bits);
-  else checkWritable(address, 8);
-  finishStore(insn, address, thenPop && !suppressed);
-}
-
-function storeFloat80(insn: Insn, address: u64): void {
-  if (isEmpty(0)) {
-    if (isStackFaultMasked()) writeFloat80(address, INDEFINITE_MANTISSA, INDEFINITE_SIGN_EXPONENT);
-    else checkWritable(address, 10);
-    noteMemory(insn, address);
-    if (stackUnderflow()) pop();
-    return;
-  }
-  writeFloat80(address, stMantissa(0), stSignExponent(0));
-  finishStore(insn, address, true);
-}
-
-function storeInteger<T>(insn: Insn, address: u64, truncate: bool, thenPop: bool): void {
-  if (isEmpty(0)) {
-    if (isStackFaultMasked()) write<T>(address, <T>(i64.MIN_VALUE >> (64 - 8 * sizeof<T>())));
-    else checkWritable(address, sizeof<T>());
-    noteMemory(insn, address);
-    if (stackUnderflow() && thenPop) pop();
-    return;
-  }
-  const value = truncate
-    ? toIntegerTruncated(stMantissa(0), stSignExponent(0), 8 * sizeof<T>())
-    : toInteger(stMantissa(0), stSignExponent(0), 8 * sizeof<T>());
-  const suppressed = isStoreSuppressed();
-  if (!suppressed) write<T>(address, <T>value);
-  else checkWritable(address, sizeof<T>());
-  finishStore(insn, address, thenPop && !suppressed);
-}
-
-/** FBSTP. */
-function storeBcd(insn: Insn, address: u64): void {
-  if (isEmpty(0)) {
-    if (isStackFaultMasked()) writeFloat80(address, 0xc000_0000_0000_0000, 0xffff);
-    else checkWritable(address, 10);
-    noteMemory(insn, address);
-    if (stackUnderflow()) pop();
-    return;
-  }
-  const low = toBcd(stMantissa(0), stSignExponent(0));
-  const suppressed = isStoreSuppressed();
-  if (!suppressed) writeFloat80(address, low, bcdHigh);
-  else checkWritable(address, 10);
-  finishStore(insn, address, !suppressed);
-}
-
-// prettier-ignore
-@inline
-function isStackFaultMasked(): bool {
-  return ((<u32>cpu().x87Control) & IE) != 0;
-}
-
-/** Writes ten bytes, having checked that all of them may be written. */
-function writeFloat80(address: u64, mantissa: u64, signExponent: u32): void {
-  checkWritable(address, 10);
-  write<u64>(address, mantissa);
-  write<u16>(address + 8, <u16>signExponent);
-}
-
-function finishStore(insn: Insn, address: u64, thenPop: bool): void {
-  noteMemory(insn, address);
-  commitRaised();
-  if (thenPop) pop();
 }

@@ -77,7 +77,7 @@ function writeEnvironment(insn: Insn, address: u64): void {
     writeItem(address, 6, short, filler | cpu().x87Ds);
   } else {
     const linearIp = ip + ((<u32>cpu().x87Cs) << 4);
-    const linearDp = dp;
+    const linearDp = dp + (<u32>cpu().x87Ds << 4);
     if (short) {
       writeItem(address, 3, short, linearIp & 0xffff);
       writeItem(address, 4, short, ((linearIp >> 4) & 0xf000) | opcode);
