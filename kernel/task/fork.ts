@@ -223,13 +223,13 @@ function clone(task: Task, args: CloneArgs): number | Sleep<number> {
   if (isErr(child)) return child;
   const { pid } = child;
   const isVfork = (args.flags & CLONE_VFORK) !== 0;
-  if (isVfork) child.vfork_done = new WaitQueue();
+  const done = isVfork ? new WaitQueue() : null;
+  child.vfork_done = done;
   task.kernel.sched.wakeUpNewTask(child);
-  return isVfork ? waitForVfork(task, child, pid) : pid;
+  return done ? waitForVfork(task, child, pid, done) : pid;
 }
 
-function* waitForVfork(task: Task, child: Task, pid: number): Sleep<number> {
-  const queue = child.vfork_done!;
+function* waitForVfork(task: Task, child: Task, pid: number, queue: WaitQueue): Sleep<number> {
   task.kernel.sched.setNeedResched();
   yield* queue.waitKillable(task, () => child.vfork_done === null);
   return pid;
