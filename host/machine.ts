@@ -39,6 +39,8 @@ import { Monitor } from "./screen.ts";
 const PUMP_MS = 10;
 /** Sleeps shorter than this are spent polling: a timer of the host would come a millisecond late. */
 const SHORT_SLEEP_MS = 0.3;
+/** What setTimeout can do: 24 days. */
+const LONGEST_SLEEP_MS = 0x7fff_ffff;
 /** Where the firmware ROM is shadowed in the first megabyte: its last 128 KiB. */
 const SHADOW_ROM = 0xe_0000;
 const SERIAL_BUFFER_BYTES = 0x1_0000;
@@ -325,7 +327,8 @@ export class Machine implements MachineApi {
     this.#asleep_since_ms = performance.now();
     this.#setState("asleep", "");
     if (wait_ms < SHORT_SLEEP_MS) this.#wakeup.soon();
-    else if (wait_ms !== Infinity) this.#wakeup.after(Math.min(wait_ms, 0x7fff_ffff));
+    // Also with nothing to wait for but input: a machine that is on keeps its process alive.
+    else this.#wakeup.after(Math.min(wait_ms, LONGEST_SLEEP_MS));
     return true;
   }
 

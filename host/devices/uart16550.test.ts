@@ -66,12 +66,31 @@ test("below the trigger level it is a character timeout", () => {
 test("with RTS down the sender waits", () => {
   write(2, 1);
   write(4, 0x09);
+  write(1, 1);
   uart.receive(Uint8Array.of(7));
   expect(uart.readPort(5) & 1).toBe(0);
   expect(uart.backlog_bytes).toBe(1);
   write(4, 0x0b);
   expect(uart.readPort(5) & 1).toBe(1);
   expect(uart.readPort(0)).toBe(7);
+});
+
+test("what is typed before a driver starts survives its clearing of the FIFOs", () => {
+  write(4, 0x0b);
+  uart.receive(Uint8Array.of(1, 2, 3));
+  for (const fcr of [0x01, 0x07, 0x00, 0x01]) write(2, fcr);
+  for (const register of [5, 0, 2, 6]) uart.readPort(register);
+  write(1, 1);
+  expect(irq).toBe(1);
+  expect([0, 0, 0].map(() => uart.readPort(0))).toEqual([1, 2, 3]);
+});
+
+test("a guest that polls the line status gets its input without interrupts", () => {
+  write(4, 0x03);
+  uart.receive(Uint8Array.of(9));
+  let polls = 0;
+  while (!(uart.readPort(5) & 1)) expect(++polls).toBeLessThan(20);
+  expect(uart.readPort(0)).toBe(9);
 });
 
 test("divisor latch", () => {

@@ -2,8 +2,8 @@
  * 16550A UART. Offsets are from the base port; the board decides where that is (ttyS0: 0x3f8, IRQ 4).
  *
  * A transmitted byte goes to `transmit` at once: the wire is as fast as the guest writes, so the transmitter is always
- * empty again by the next instruction. Received bytes wait outside (`receive`) and move into the FIFO as it has room and RTS
- * is up: nothing is lost by overrun, however slow the guest reads. Source: National Semiconductor PC16550D datasheet (1995).
+ * empty again by the next instruction. Received bytes wait outside (`receive`) and move into the FIFO as it has room, RTS is up
+ * and the guest listens: nothing is lost, however late or slowly it reads. Source: National Semiconductor PC16550D datasheet (1995).
  * On the keystroke flow: host/machine.ts serialInput -> here -> IRQ 4 -> kernel/drivers/tty/serial_8250.ts.
  */
 import type { IrqLine, PortDevice } from "../bus.ts";
@@ -55,6 +55,9 @@ const MSR_DSR = 1 << 5;
 const MSR_RI = 1 << 6;
 const MSR_DCD = 1 << 7;
 
+/** Reads of LSR in a row, finding nothing, that tell a guest which polls for input. */
+const POLLS_OF_A_LISTENER = 8;
+
 const FIFO_BYTES = 16;
 const TRIGGER_LEVELS = [1, 4, 8, 14];
 /** Marks a received break in the FIFO. */
@@ -77,6 +80,7 @@ export class Uart16550 implements PortDevice {
   #divisor = 12; // 9600 baud after reset
   /** The transmitter-empty interrupt has not been seen since it arose. */
   #thre_pending = false;
+  #polls = 0;
 
   /** `transmit` takes each byte the guest sends; `drained` is called when all received bytes were read by the guest. */
   constructor(
@@ -149,6 +153,7 @@ export class Uart16550 implements PortDevice {
   }
 
   writePort(offset: number, _size: number, value: number): void {
+    this.#polls = 0;
     switch (offset) {
       case RBR_THR:
         if (this.#lcr & LCR_DLAB) this.#divisor = (this.#divisor & 0xff00) | value;
@@ -161,6 +166,7 @@ export class Uart16550 implements PortDevice {
           // Enabling the transmitter interrupt while it is empty raises one: drivers start sending that way.
           if (value & IER_THRE && !(this.#ier & IER_THRE)) this.#thre_pending = true;
           this.#ier = value & 0x0f;
+          this.#fill();
         }
         break;
       case IIR_FCR:
@@ -185,9 +191,13 @@ export class Uart16550 implements PortDevice {
     return this.#fcr & FCR_ENABLE ? FIFO_BYTES : 1;
   }
 
-  /** Moves bytes from the wire into the FIFO. The sender respects RTS (the cable has hardware flow control). */
+  /**
+   * Moves bytes from the wire into the FIFO. The sender respects RTS (the cable has hardware flow control), and it waits until
+   * the receiver's interrupt is on or someone polls: a driver that starts clears the FIFOs, and what was typed would be gone.
+   */
   #fill(): void {
     if (!(this.#mcr & MCR_RTS) || this.#mcr & MCR_LOOP) return;
+    if (!(this.#ier & IER_RDA) && this.#polls < POLLS_OF_A_LISTENER) return;
     while (this.#wire.length > 0 && this.#fifo.length < this.#capacity()) {
       const chunk = this.#wire[0];
       this.#fifo.push(chunk[this.#wire_offset++]);
@@ -202,7 +212,7 @@ export class Uart16550 implements PortDevice {
   #readData(): number {
     const character = this.#fifo.shift();
     if (character === undefined) return 0;
-    if (this.#fifo.length === 0) this.#fill();
+    if (this.#fifo.length === 0 && this.#ier & IER_RDA) this.#fill();
     this.#updateIrq();
     if (this.#fifo.length === 0 && this.#wire.length === 0) this.drained();
     return character & 0xff;
@@ -257,6 +267,10 @@ export class Uart16550 implements PortDevice {
   }
 
   #readLineStatus(): number {
+    if (this.#fifo.length === 0) {
+      this.#polls++;
+      this.#fill();
+    }
     const errors = this.#lineErrors();
     const value =
       LSR_THRE |
