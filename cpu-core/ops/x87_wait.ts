@@ -12,7 +12,10 @@ import { STATUS_ERROR_SUMMARY } from "../state/x87";
 import { setOperandWasDenormal } from "../x87/float80";
 import { beginX87 } from "../x87/round";
 
-/** Raises #MF if an unmasked exception is pending: what every waiting instruction begins with. */
+/**
+ * Raises #MF if an unmasked exception is pending: what every waiting instruction begins with.
+ * QUIRK: with CR0.NE clear nothing happens; a PC would raise IRQ 13.
+ */
 export function raisePending(): void {
   if (((<u32>cpu().x87Status) & STATUS_ERROR_SUMMARY) != 0 && (cpu().cr0 & CR0_NE) != 0) raise(VECTOR_MF);
 }

@@ -10,9 +10,7 @@ import { cpu, cpuBase } from "./cpu";
 
 /** Bits of MXCSR that exist; setting another one is #GP. */
 export const MXCSR_MASK: u32 = 0xffff;
-export const MXCSR_DEFAULT: u32 = 0x1f80;
 export const MXCSR_DAZ: u32 = 1 << 6;
-export const MXCSR_MASKS_SHIFT: u32 = 7;
 export const MXCSR_MASKS: u32 = 0x3f << 7;
 export const MXCSR_RC: u32 = 3 << 13;
 export const MXCSR_FTZ: u32 = 1 << 15;
@@ -48,12 +46,6 @@ export function readXmmScalar<T>(offset: u32): T {
 @inline
 export function writeXmmScalar<T>(offset: u32, value: T): void {
   store<T>(cpuBase() + offset, value, CPU_XMM);
-}
-
-/** Power-on values. */
-export function initialiseSimd(): void {
-  cpu().mxcsr = MXCSR_DEFAULT;
-  memory.fill(cpuBase() + CPU_XMM, 0, 256);
 }
 
 /** Raises what a vector instruction raises while it may not be used: #UD for CR0.EM or without CR4.OSFXSR, #NM for CR0.TS. */

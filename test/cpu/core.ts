@@ -1,6 +1,6 @@
 /** The core under test: cpu-core/testing/step.ts built by asc, fed with the records that native.c gets. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { RAM_BASE, STATE_BASE } from "../../cpu-core/abi/layout.ts";
 import {
@@ -76,41 +76,43 @@ interface StepExports {
   step(address: number, length: number): void;
 }
 
-/** Builds the test surface of the core; returns the wasm bytes. */
+/** True if a file of the core is newer than `time_ms`. */
+function isChangedSince(time_ms: number): boolean {
+  const sources = readdirSync(join(ROOT, "cpu-core"), { recursive: true, encoding: "utf8" });
+  return sources.some((name) => statSync(join(ROOT, "cpu-core", name)).mtimeMs > time_ms);
+}
+
+/** The test surface of the core as wasm, built if a source has changed. CORE_STEP_WASM names one that is built already. */
 function build(): Uint8Array<ArrayBuffer> {
   const prebuilt = process.env["CORE_STEP_WASM"];
   if (prebuilt !== undefined) return new Uint8Array(readFileSync(prebuilt));
   const out = join(ROOT, "dist/test/step.wasm");
+  if (existsSync(out) && !isChangedSince(statSync(out).mtimeMs)) return new Uint8Array(readFileSync(out));
+  // Tests run in parallel: each builds its own, the last one stays.
+  const mine = join(ROOT, `dist/test/step.${process.pid}.wasm`);
   mkdirSync(join(out, ".."), { recursive: true });
   const asc = spawnSync(
     process.execPath,
     [
       join(ROOT, "node_modules/assemblyscript/bin/asc.js"),
       "cpu-core/testing/step.ts",
-      "--config",
-      "none",
-      "-o",
-      out,
-      "--runtime",
-      "stub",
-      "--memoryBase",
-      "65536",
-      "--importMemory",
-      "--initialMemory",
-      "1024",
-      "--exportTable",
-      "--enable",
-      "simd",
-      "--enable",
-      "bulk-memory",
-      "--noAssert",
-      "-O1",
-      "--disableWarning",
-      "112",
+      ...["--config", "none", "-o", mine, "--runtime", "stub", "--memoryBase", "65536", "--importMemory"],
+      ...[
+        "--initialMemory",
+        "1024",
+        "--exportTable",
+        "--enable",
+        "simd",
+        "--enable",
+        "bulk-memory",
+        "--noAssert",
+      ],
+      ...["-O1", "--disableWarning", "112"],
     ],
     { cwd: ROOT, encoding: "utf8" },
   );
   if (asc.status !== 0) throw new Error(`asc failed:\n${asc.stdout}${asc.stderr}`);
+  renameSync(mine, out);
   return new Uint8Array(readFileSync(out));
 }
 

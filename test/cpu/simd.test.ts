@@ -268,7 +268,7 @@ function build(random: Random, instruction: Instruction, record: Case): void {
     at = random.below(64); // what faults for bytes masked out is up to the processor
   else if (random.chance(15)) at = random.below(64);
   else if (random.chance(4)) at = -random.below(20);
-  else if (random.chance(4)) at = 4096 - random.below(20);
+  else if (random.chance(5)) at = 4096 - random.below(20);
   if (instruction.operand === "text") {
     for (const reg of [0, 2]) record.setReg(reg, random.below(24) - 4, random.pick([0, 0, 0xffff_ffff]));
   }
