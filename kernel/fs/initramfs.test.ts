@@ -61,6 +61,7 @@ test("makes files, directories, links, devices with owner, mode and time", () =>
   expect(contents("/bin/a")).toBe("shared");
   const program = at("/bin/prog").dentry.inode!;
   expect(program).toMatchObject({ mode: S_IFREG | 0o4755, uid: 7, gid: 8, mtime: { sec: 1234567890 } });
+  expect(at("/bin").dentry.inode!.mtime.sec).toBe(1234567890);
   expect(at("/bin/a").dentry.inode).toBe(at("/bin/b").dentry.inode);
   expect(at("/bin/a").dentry.inode!.nlink).toBe(2);
   expect(at("/null").dentry.inode!.rdev).toBe(0x103);

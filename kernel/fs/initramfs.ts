@@ -52,18 +52,28 @@ function freeInitrd(task: Task, pa: number, size: number): void {
 
 /** Unpacks everything in `bytes`: null, or what went wrong. Linux: unpack_to_rootfs(). */
 export function* unpack(task: Task, bytes: Uint8Array): Sleep<string | null> {
+  const directories: CpioEntry[] = [];
+  const failure = yield* unpackArchives(task, bytes, directories);
+  // What was made in them has changed their times. Linux: dir_utime().
+  for (const entry of directories) yield* setOwnerAndTimes(task, rooted(entry.name), entry);
+  return failure;
+}
+
+const rooted = (name: string): string => `/${name.replace(/^\/+/, "")}`;
+
+function* unpackArchives(task: Task, bytes: Uint8Array, directories: CpioEntry[]): Sleep<string | null> {
   let at = 0;
   while (at < bytes.length) {
     if (bytes[at] === 0) {
       at++; // padding between archives
     } else if (bytes[at] === ASCII_0 && at % 4 === 0) {
-      const end = yield* unpackCpio(task, bytes, at);
+      const end = yield* unpackCpio(task, bytes, at, directories);
       if (typeof end === "string") return end;
       at = end;
     } else {
       const member = inflateMember(bytes, at);
       if (typeof member === "string") return member;
-      const failure = yield* unpack(task, member.bytes);
+      const failure = yield* unpackArchives(task, member.bytes, directories);
       if (failure) return failure;
       at = member.next;
     }
@@ -74,7 +84,12 @@ export function* unpack(task: Task, bytes: Uint8Array): Sleep<string | null> {
 const ASCII_0 = 0x30;
 
 /** One archive up to its trailer: where it ends, or what went wrong. */
-function* unpackCpio(task: Task, bytes: Uint8Array, start: number): Sleep<number | string> {
+function* unpackCpio(
+  task: Task,
+  bytes: Uint8Array,
+  start: number,
+  directories: CpioEntry[],
+): Sleep<number | string> {
   /** Names of files with several links, by device and inode. */
   const links = new Map<string, string>();
   let at = start;
@@ -86,6 +101,7 @@ function* unpackCpio(task: Task, bytes: Uint8Array, start: number): Sleep<number
     if (entry.name === TRAILER) return at;
     const failure = yield* makeEntry(task, entry, links);
     if (failure) return failure;
+    if (isDirectory(entry.mode)) directories.push(entry);
   }
   return at;
 }
@@ -93,7 +109,7 @@ function* unpackCpio(task: Task, bytes: Uint8Array, start: number): Sleep<number
 /** Makes what the entry describes; null, or why it cannot be. A name that exists as something else is replaced. */
 function* makeEntry(task: Task, entry: CpioEntry, links: Map<string, string>): Sleep<string | null> {
   const { mode } = entry;
-  const name = `/${entry.name.replace(/^\/+/, "")}`;
+  const name = rooted(entry.name);
   yield* cleanPath(task, name, mode);
   if (isRegular(mode)) {
     const key = `${entry.major}:${entry.minor}:${entry.ino}`;

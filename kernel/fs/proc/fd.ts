@@ -39,6 +39,7 @@ function fdLink(open: File): ProcEntry<Descriptor> {
       return isErr(target) ? target : target.path;
     },
     mode,
+    64,
   );
 }
 

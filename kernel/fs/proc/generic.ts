@@ -61,6 +61,8 @@ export interface ProcLink<C> {
   /** Where following it leads, if not to that text. */
   readonly follow?: (context: C, reader: Task) => Path | number;
   readonly mode?: number;
+  /** st_size; 0 but for descriptors. */
+  readonly size?: number;
 }
 
 /** An entry found by name or listed in a directory that changes: an entry and the context it is about. */
@@ -106,8 +108,9 @@ export function magicLink<C>(
   readlink: ProcLink<C>["readlink"],
   follow: ProcLink<C>["follow"],
   mode = 0o777,
+  size = 0,
 ): ProcLink<C> {
-  return { kind: "link", name, readlink, follow, mode };
+  return { kind: "link", name, readlink, follow, mode, size };
 }
 
 export function dir<C>(
@@ -181,6 +184,7 @@ export function makeProcInode(
   const node: ProcNode = { entry: entry as ProcEntry<unknown>, context, task, base_ino };
   inode.private_data = node;
   if (entry.kind === "dir") inode.nlink = 2 + entry.entries.filter((child) => child.kind === "dir").length;
+  if (entry.kind === "link") inode.size = entry.size ?? 0;
   if (task) setOwner(inode, task);
   return inode;
 }
