@@ -74,6 +74,8 @@ class Passes {
   readonly #defined = new Map<string, SourceSite>();
   #output = new Uint8Array(0x10000);
   #length = 0;
+  /** Where the current statement starts: what $ means in it. */
+  #start = 0;
   #origin: bigint;
   /** A label moved, or something was not known yet: one more pass. */
   #changed = false;
@@ -86,7 +88,8 @@ class Passes {
     readonly default_origin: bigint,
   ) {
     this.#origin = default_origin;
-    const passes = this;
+    const address = (): bigint => this.#origin + BigInt(this.#start);
+    const origin = (): bigint => this.#origin;
     this.#scope = {
       symbol: (name) => {
         const value = this.#symbols.get(name);
@@ -95,10 +98,10 @@ class Passes {
         return null;
       },
       get here(): bigint {
-        return passes.#here();
+        return address();
       },
       get origin(): bigint {
-        return passes.#origin;
+        return origin();
       },
     };
   }
@@ -132,6 +135,7 @@ class Passes {
   }
 
   #statement(statement: Statement, first: boolean): void {
+    this.#start = this.#length;
     switch (statement.kind) {
       case "label":
         this.#define(statement.name, this.#here(), first);

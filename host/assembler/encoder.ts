@@ -338,7 +338,7 @@ function setBranch(
   const value = target ?? rip + 2n;
   if (SHORT_BRANCHES.includes(kind)) {
     const distance = value - rip;
-    if (distance < -124n || distance > 129n + 4n) {
+    if (distance < -126n || distance > 131n) {
       // The exact limit depends on the length; iced-x86 checks it. This spares it the hopeless cases.
       return `branch target is too far for a short jump`;
     }

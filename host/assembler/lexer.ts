@@ -89,7 +89,6 @@ function readString(line: string, start: number, site: SourceSite): { text: stri
 
 /** Characters beyond one byte become their UTF-8 bytes, one char each. */
 function latin1(text: string): string {
-  // eslint-disable-next-line no-control-regex
   if (/^[\0-\xff]*$/.test(text)) return text;
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }

@@ -141,9 +141,9 @@ function parseMemory(cursor: Cursor, size: number, far: boolean, default_relativ
 
   const terms: Term[] = [];
   const parts: { negative: boolean; value: Expression }[] = [];
-  let negative = false;
   do {
-    negative = cursor.accept("-") || (cursor.accept("+") && false);
+    const negative = cursor.accept("-");
+    if (!negative) cursor.accept("+");
     const term = parseTerm(cursor);
     if ("register" in term) {
       if (negative) cursor.fail("a register cannot be subtracted in an address");
