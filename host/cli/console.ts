@@ -5,6 +5,7 @@
  * Ctrl-A Ctrl-A sends a Ctrl-A. When standard input is not a terminal its bytes are typed as the guest reads them, and at its end
  * `poweroff`, so that `echo ls | vitrine console` comes back. Exit status: 0 when the guest powers off or one leaves.
  */
+import { spawnSync } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { DEFAULT_COMMAND_LINE, parseSize } from "../config.ts";
 import { FileDisk } from "../disks/file_disk.ts";
@@ -105,7 +106,7 @@ function openDisk(path: string): FileDisk {
 
 function connectTerminal(machine: Machine, leave: () => void): void {
   process.stderr.write("vitrine: Ctrl-A x leaves and switches the machine off\n");
-  process.stdin.setRawMode(true);
+  setRawTerminal();
   let escaped = false;
   process.stdin.on("data", (chunk: Buffer) => {
     const bytes: number[] = [];
@@ -124,6 +125,15 @@ function connectTerminal(machine: Machine, leave: () => void): void {
   });
   process.stdin.on("end", leave);
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, leave);
+}
+
+/**
+ * Raw in both directions. Node's raw mode leaves the output side turning LF into CR LF, which is the guest's business: stty switches it
+ * off where there is one. Leaving raw mode brings everything back.
+ */
+function setRawTerminal(): void {
+  process.stdin.setRawMode(true);
+  if (process.platform !== "win32") spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
 }
 
 /** Types what comes through a pipe, at the guest's pace. */
