@@ -8,7 +8,8 @@ import type { Task } from "../task/task.ts";
 import { CAP_SYS_TIME } from "../uapi/capability.ts";
 import { EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../uapi/errno.ts";
 import * as C from "../uapi/time.ts";
-import { TICK_NSEC, type Timespec } from "./timekeeping.ts";
+import { TICK_NSEC } from "./hz.ts";
+import type { Timespec } from "./timekeeping.ts";
 import { fromNs, readTimespec, readTimeval, writePair, writeTimespec, writeTimeval } from "./timespec.ts";
 
 /** Bits of a clock number made from a pid: ~pid << 3, bit 2 for a thread, 0 prof, 1 virtual, 2 sched. */

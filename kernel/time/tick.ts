@@ -8,8 +8,8 @@
 import { IRQ_HANDLED } from "../irq/irq_desc.ts";
 import type { Kernel } from "../kernel.ts";
 import { NSEC_PER_SEC } from "../uapi/time.ts";
+import { PIT_TICK_RATE, TICK_NSEC } from "./hz.ts";
 import { checkCpuTimers } from "./itimer.ts";
-import { PIT_TICK_RATE, TICK_NSEC } from "./timekeeping.ts";
 
 const PIT_CH0 = 0x40;
 const PIT_MODE = 0x43;

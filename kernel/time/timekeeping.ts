@@ -8,17 +8,12 @@ import type { Kernel } from "../kernel.ts";
 import { readCmosTime } from "../drivers/rtc/cmos.ts";
 import { WaitQueue } from "../sched/wait.ts";
 import { NSEC_PER_SEC } from "../uapi/time.ts";
+import { HZ, PIT_TICK_RATE, TICK_NSEC } from "./hz.ts";
 import { PosixTimers } from "./posix_timers.ts";
 import { Tick } from "./tick.ts";
 import { TimerQueue, type Timer } from "./timer.ts";
 
 export type { Timer };
-
-/** Scheduler ticks a second. */
-export const HZ = 100;
-export const TICK_NSEC = NSEC_PER_SEC / HZ;
-/** Input clock of the 8254, hertz. */
-export const PIT_TICK_RATE = 1193182;
 
 const PIT_CH2 = 0x42;
 const PIT_MODE = 0x43;
