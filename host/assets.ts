@@ -20,9 +20,13 @@ export const ASSET_PATHS = {
   kernel: "images/bzImage",
   symbols: "images/symbols.json",
   initramfs: "images/initramfs.cpio.gz",
+  run_init: "images/run_init.elf",
 } as const;
 
-export type AssetName = keyof typeof ASSET_PATHS;
+/** Everything the build makes. */
+export type ProductName = keyof typeof ASSET_PATHS;
+/** What every machine needs; the rest is for `vitrine run`. */
+export type AssetName = Exclude<ProductName, "run_init">;
 
 /** Collects the assets; `read` gives the bytes of one. */
 export async function loadAssets(read: (name: AssetName) => Promise<Uint8Array>): Promise<Assets> {

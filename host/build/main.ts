@@ -15,7 +15,8 @@ import {
 import { dirname, join } from "node:path";
 import asc from "assemblyscript/asc";
 import { ASSET_PATHS } from "../assets.ts";
-import type { AssetName } from "../assets.ts";
+import type { ProductName } from "../assets.ts";
+import { assembleFile } from "../assembler/assemble_file.ts";
 import { buildMachineImages } from "./build_images.ts";
 import { fetchBusybox } from "./busybox.ts";
 import { buildInitramfs } from "./initramfs.ts";
@@ -25,8 +26,8 @@ interface Step {
   readonly what: string;
   /** Files and directories it is made from. */
   readonly inputs: readonly string[];
-  readonly outputs: readonly AssetName[];
-  make(root: string): Promise<Partial<Record<AssetName, Uint8Array>>>;
+  readonly outputs: readonly ProductName[];
+  make(root: string): Promise<Partial<Record<ProductName, Uint8Array>>>;
 }
 
 const STEPS: readonly Step[] = [
@@ -50,6 +51,12 @@ const STEPS: readonly Step[] = [
         symbols: new TextEncoder().encode(JSON.stringify(symbols)),
       });
     },
+  },
+  {
+    what: "first program of vitrine run",
+    inputs: ["host/assembler", "host/rootfs/run_init.asm"],
+    outputs: ["run_init"],
+    make: (root) => Promise.resolve({ run_init: assembleFile(join(root, "host/rootfs/run_init.asm")).bytes }),
   },
   {
     what: "built-in root",

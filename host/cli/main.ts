@@ -7,7 +7,7 @@ import { parseSize } from "../config.ts";
 import { bench } from "./bench.ts";
 import { consoleCommand } from "./console.ts";
 import { CliError, EXIT_FAILURE } from "./errors.ts";
-import { run } from "./run.ts";
+import { fixStrace, run } from "./run.ts";
 
 /** Adapts a parser that throws Error to commander. */
 function argument<T>(parse: (text: string) => T): (text: string) => T {
@@ -95,7 +95,7 @@ function program(): Command {
 /** Runs the command line and ends the process with its status. */
 export async function main(args: string[]): Promise<void> {
   try {
-    await program().parseAsync(args, { from: "user" });
+    await program().parseAsync(fixStrace(args), { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : EXIT_FAILURE;
