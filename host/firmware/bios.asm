@@ -7,7 +7,7 @@
 
 %include "bios_data.asm"
 
-; The year-2000 BIOS entry points that programs jump to directly are not kept: calls go through the interrupt table.
+; The fixed entry addresses of the IBM BIOS are not kept: calls go through the interrupt table.
 %include "post.asm"
 %include "interrupts.asm"
 %include "timer.asm"
