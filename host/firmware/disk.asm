@@ -118,7 +118,7 @@ disk_geometry:
 .store: mov [es:di + DISK_CYLINDERS], ax
         ret
 
-; "Disk 0: 15 MiB".
+; "Disk 0: 15360 KiB".
 announce_disk:
         mov si, disk_text
         call print
@@ -127,14 +127,14 @@ announce_disk:
         mov si, colon_text
         call print
         mov eax, [es:di + DISK_TOTAL]
-        shr eax, 11
+        shr eax, 1
         call print_decimal
-        mov si, mib_text
+        mov si, kib_text
         jmp print
 
 disk_text:      db "Disk ", 0
 colon_text:     db ": ", 0
-mib_text:       db " MiB", 13, 10, 0
+kib_text:       db " KiB", 13, 10, 0
 
 int13_disk:
         SERVICE
