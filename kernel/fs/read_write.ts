@@ -6,7 +6,7 @@
  * The calls are plain functions while the file answers at once; only a file that sleeps costs a generator.
  */
 import { isErr } from "../lib/err.ts";
-import { kernelIter, userIovec, userIter, type IovIter } from "../mm/iov_iter.ts";
+import { kernelIter, userIovec, userIter as makeUserIter, type IovIter } from "../mm/iov_iter.ts";
 import { getUser64, putUser64 } from "../mm/usercopy.ts";
 import { finish, type MaySleep, type Sleep } from "../sched/wait.ts";
 import { sendSignal } from "../task/signal.ts";
@@ -126,6 +126,11 @@ function* finishRead(task: Task, file: File, result: Sleep<number>, pos: number,
 /** For the kernel's own copying loops. */
 export function writeAt(task: Task, file: File, from: IovIter, pos: number): MaySleep<number> {
   return writeFile(task, file, from, pos, false);
+}
+
+/** A user buffer; a length of 2^63 and more cannot lie in the user half. */
+function userIter(task: Task, ptr: number, count: number): IovIter | number {
+  return count < 0 ? -EFAULT : makeUserIter(task, ptr, count);
 }
 
 export function sys_read(task: Task, fd: number, buf: number, count: number): number | Sleep<number> {

@@ -60,7 +60,7 @@ export function fillAttributes(inode: Inode): Kstat {
     rdev: inode.rdev,
     size: inode.size,
     blksize: inode.sb.blocksize,
-    blocks: inode.mapping ? inode.mapping.nrpages * 8 : Math.ceil(inode.size / 4096) * 8,
+    blocks: inode.mapping ? inode.mapping.nrpages * 8 : 0,
     atime: inode.atime,
     mtime: inode.mtime,
     ctime: inode.ctime,

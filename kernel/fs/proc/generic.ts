@@ -264,10 +264,10 @@ const dirInodeOperations: InodeOperations = {
     if (entry.kind === "dir" && entry.permission) return entry.permission(context, task, inode, mask);
     return genericPermission(task, inode, mask);
   },
-  lookup(_task: Task, parent: Inode, dentry: Dentry): Inode | null | number {
+  lookup(_task: Task, parent: Inode, dentry: Dentry): Inode | number {
     const { entry, context, task, base_ino } = nodeOf(parent);
-    if (entry.kind !== "dir") return null;
-    if (isGone(task)) return -ENOENT;
+    // -ENOENT, not a negative dentry: nothing can be made here, whatever else is wrong.
+    if (entry.kind !== "dir" || isGone(task)) return -ENOENT;
     const { sb } = parent;
     for (const child of children(parent)) {
       if (child.entry.name !== dentry.name) continue;
@@ -277,7 +277,7 @@ const dirInodeOperations: InodeOperations = {
     }
     dentry.dont_cache = true;
     const found = entry.lookup?.(context, dentry.name, parent);
-    if (!found) return null;
+    if (!found) return -ENOENT;
     const owner = task ?? (isTask(found.context) ? found.context : null);
     return makeProcInode(sb, found.entry, found.context, owner, found.ino);
   },
