@@ -99,8 +99,8 @@ function exitNotify(task: Task, isLast: boolean): void {
     task.state = EXIT_DEAD;
     task.exit_state = EXIT_DEAD;
     kernel.entry.releaseLater(task);
-    if (signal.group_exec_task) kernel.sched.wakeUpState(signal.group_exec_task, -1);
   }
+  if (signal.group_exec_task) kernel.sched.wakeUpState(signal.group_exec_task, -1);
   const leader = task.group_leader;
   if (isLast && leader.exit_state !== 0) notifyParentExit(leader);
 }

@@ -39,6 +39,7 @@ import {
   SYNCHRONOUS_MASK,
   forceSignal,
   isOrphanedPgrp,
+  killOtherThreads,
   notifyParentStop,
   recalcSigpending,
   setBlocked,
@@ -67,11 +68,7 @@ export function deliverSignals(task: Task, regs: PtRegs): number {
     }
     if (signal.flags & SIGNAL_GROUP_EXIT) return FATAL;
     if (signal.group_exec_task && signal.group_exec_task !== task) return FATAL;
-    if (task.pending.signal.has(SIGKILL)) {
-      signal.flags = SIGNAL_GROUP_EXIT;
-      signal.group_exit_code = SIGKILL;
-      return FATAL;
-    }
+    if (task.pending.signal.has(SIGKILL)) return endProcess(task, SIGKILL);
     if (task.stop_pending) {
       if (takePartInStop(task)) return STOPPED;
       continue;
@@ -96,10 +93,7 @@ export function deliverSignals(task: Task, regs: PtRegs): number {
       continue;
     }
     task.flags |= PF_SIGNALED;
-    if (signal.flags & SIGNAL_GROUP_EXIT) return FATAL;
-    signal.flags = SIGNAL_GROUP_EXIT;
-    signal.group_exit_code = sig;
-    return FATAL;
+    return endProcess(task, sig);
   }
   recalcSigpending(task);
   restartSyscall(task, regs);
@@ -110,6 +104,17 @@ export function deliverSignals(task: Task, regs: PtRegs): number {
     if (task.sigpending) return deliverSignals(task, regs);
   }
   return DELIVERED;
+}
+
+/** All threads die of `sig`. Linux: do_group_exit(). */
+function endProcess(task: Task, sig: number): number {
+  const { signal } = task;
+  if (!(signal.flags & SIGNAL_GROUP_EXIT)) {
+    signal.flags = SIGNAL_GROUP_EXIT;
+    signal.group_exit_code = sig;
+    killOtherThreads(task, task);
+  }
+  return FATAL;
 }
 
 /** More may be pending that the handler's mask does not block: its frame goes on top. */

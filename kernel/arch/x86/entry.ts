@@ -186,7 +186,8 @@ export class EntryState {
     let task = kernel.current;
     let mustSchedule = task === kernel.idle;
     for (;;) {
-      if (mustSchedule || sched.need_resched) {
+      // Only where the task gives the CPU away or stands at the border to user mode: the kernel is not preempted.
+      if (mustSchedule || (task.kernelStack === null && sched.need_resched)) {
         task = this.#switchTo(sched.schedule(task));
         mustSchedule = false;
         if (task === kernel.idle) {
