@@ -3,7 +3,7 @@
  * that the boot log is seen, and "device" when memory, files and the scheduler are there.
  * Linux: include/linux/init.h (console_initcall, device_initcall), arch/x86/kernel/setup.c reserve_standard_io_resources().
  */
-import { VIDEO_TYPE_VLFB } from "../arch/x86/boot_params.ts";
+import { E820_ACPI, E820_NVS, E820_RAM, E820_UNUSABLE, VIDEO_TYPE_VLFB } from "../arch/x86/boot_params.ts";
 import type { Kernel } from "../kernel.ts";
 import { I8042 } from "./input/i8042.ts";
 import { initRtc } from "./rtc/cmos.ts";
@@ -23,6 +23,7 @@ export interface Initcall {
 }
 
 export const INITCALLS: readonly Initcall[] = [
+  { level: "console", name: "e820_resources", init: reserveMemory },
   { level: "console", name: "standard_io_resources", init: reserveStandardIo },
   { level: "console", name: "con_init", init: initDisplay },
   { level: "console", name: "univ8250_console_init", init: initSerialConsole },
@@ -38,6 +39,19 @@ export const INITCALLS: readonly Initcall[] = [
 
 export function runInitcalls(kernel: Kernel, level: Initcall["level"]): void {
   for (const call of INITCALLS) if (call.level === level) call.init(kernel);
+}
+
+/** The firmware's memory map as resources. Linux: e820__reserve_resources(). */
+function reserveMemory(kernel: Kernel): void {
+  const names: Record<number, string> = {
+    [E820_RAM]: "System RAM",
+    [E820_ACPI]: "ACPI Tables",
+    [E820_NVS]: "ACPI Non-volatile Storage",
+    [E820_UNUSABLE]: "Unusable memory",
+  };
+  for (const { start, size, type } of kernel.boot.e820) {
+    kernel.devices.requestMemRegion(start, start + size - 1, names[type] ?? "Reserved");
+  }
 }
 
 /** What every PC has, whether a driver asks or not. */
