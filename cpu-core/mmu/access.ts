@@ -45,12 +45,18 @@ function crosses(va: u64, size: u32): bool {
   return (<u32>va & 0xfff) + size > 4096;
 }
 
+/** Raises what an access to both pages would; the address of a fault in the second one is its first byte. */
+function checkCrossing(va: u64, size: u32, access: Access): void {
+  const second = wrap((va + (size - 1)) & ~<u64>0xfff);
+  checkCanonical(second);
+  translate(va, access);
+  translate(second, access);
+}
+
 function readSlow<T>(va: u64): T {
   checkCanonical(va);
   if (crosses(va, sizeof<T>())) {
-    checkCanonical(va + (sizeof<T>() - 1));
-    translate(va + (sizeof<T>() - 1), Access.READ);
-    translate(va, Access.READ);
+    checkCrossing(va, sizeof<T>(), Access.READ);
     let value: u64 = 0;
     for (let i: u32 = 0; i < sizeof<T>(); i++) value |= (<u64>read<u8>(wrap(va + i))) << (i * 8);
     return <T>value;
@@ -69,10 +75,8 @@ function wrap(va: u64): u64 {
 function writeSlow<T>(va: u64, value: T): void {
   checkCanonical(va);
   if (crosses(va, sizeof<T>())) {
-    checkCanonical(va + (sizeof<T>() - 1));
     // Both pages must allow it before the first byte changes.
-    translate(va, Access.WRITE);
-    translate(wrap(va + (sizeof<T>() - 1)), Access.WRITE);
+    checkCrossing(va, sizeof<T>(), Access.WRITE);
     for (let i: u32 = 0; i < sizeof<T>(); i++) write<u8>(wrap(va + i), <u8>((<u64>value) >> (i * 8)));
     return;
   }
@@ -111,9 +115,7 @@ function readForUpdateSlow<T>(va: u64): T {
   updateVa = va;
   updateHost = 0;
   if (crosses(va, sizeof<T>())) {
-    checkCanonical(va + (sizeof<T>() - 1));
-    translate(va, Access.WRITE);
-    translate(wrap(va + (sizeof<T>() - 1)), Access.WRITE);
+    checkCrossing(va, sizeof<T>(), Access.WRITE);
     return readSlow<T>(va);
   }
   const host = translate(va, Access.WRITE);
@@ -132,8 +134,7 @@ export function readVector(va: u64): v128 {
   if (load<u64>(entry, TAG_READ) == wantedTag(va, 16)) return v128.load(<u32>va + load<u32>(entry, ADDEND));
   if (crosses(va, 16)) {
     checkCanonical(va);
-    checkCanonical(va + 15);
-    translate(wrap(va + 15), Access.READ);
+    checkCrossing(va, 16, Access.READ);
   }
   const low = read<u64>(va);
   return i64x2.replace_lane(i64x2.splat(low), 1, read<u64>(wrap(va + 8)));
@@ -154,21 +155,15 @@ export function writeVector(va: u64, value: v128): void {
 /** Raises what a write of `size` bytes at `va` would raise; for instructions that store in parts. */
 export function checkWritable(va: u64, size: u32): void {
   checkCanonical(va);
-  translate(va, Access.WRITE);
-  if (crosses(va, size)) {
-    checkCanonical(va + (size - 1));
-    translate(wrap(va + (size - 1)), Access.WRITE);
-  }
+  if (crosses(va, size)) checkCrossing(va, size, Access.WRITE);
+  else translate(va, Access.WRITE);
 }
 
 /** Raises what a read of `size` bytes at `va` would raise. */
 export function checkReadable(va: u64, size: u32): void {
   checkCanonical(va);
-  translate(va, Access.READ);
-  if (crosses(va, size)) {
-    checkCanonical(va + (size - 1));
-    translate(wrap(va + (size - 1)), Access.READ);
-  }
+  if (crosses(va, size)) checkCrossing(va, size, Access.READ);
+  else translate(va, Access.READ);
 }
 
 /** Reads with supervisor rights whatever the CPL: descriptor tables, TSS, interrupt stacks. */

@@ -23,7 +23,12 @@ const FXSR: u32 = 1 << 24;
 const SSE: u32 = 1 << 25;
 const SSE2: u32 = 1 << 26;
 // Leaf 1, ECX.
+const SSE3: u32 = 1 << 0;
+const SSSE3: u32 = 1 << 9;
 const CX16: u32 = 1 << 13;
+const SSE4_1: u32 = 1 << 19;
+const SSE4_2: u32 = 1 << 20;
+const MOVBE: u32 = 1 << 22;
 const POPCNT: u32 = 1 << 23;
 const RDRAND: u32 = 1 << 30;
 const HYPERVISOR: u32 = <u32>1 << 31;
@@ -59,12 +64,12 @@ function text(a: u32, b: u32, c: u32, d: u32): u32 {
 
 export function cpuid(leaf: u32, subleaf: u32): void {
   switch (leaf) {
-    case 0: // "VitrineVitri": a vendor of our own
+    case 0: // "Vitrine Vitr": a vendor of our own
       result(0x15, text(0x56, 0x69, 0x74, 0x72), text(0x56, 0x69, 0x74, 0x72), text(0x69, 0x6e, 0x65, 0x20));
       return;
     case 1: {
       // Family 6, model 15, stepping 1.
-      const ecx = CX16 | POPCNT | RDRAND | HYPERVISOR | ((cpu().cr4 & CR4_OSXSAVE) != 0 ? 1 << 27 : 0);
+      const ecx = SSE3 | SSSE3 | CX16 | SSE4_1 | SSE4_2 | MOVBE | POPCNT | RDRAND | HYPERVISOR | ((cpu().cr4 & CR4_OSXSAVE) != 0 ? 1 << 27 : 0);
       const edx = FPU | DE | PSE | TSC | MSR | PAE | CX8 | SEP | PGE | CMOV | PAT | PSE36 | CLFSH | FXSR | SSE | SSE2;
       result(0x6f1, (8 << 8) | (1 << 16), ecx, edx | MMX);
       return;

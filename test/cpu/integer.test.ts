@@ -128,6 +128,10 @@ const scan = () => CF | OF | SF | AF | PF;
 add({ name: "bsf", opcode: [0x0f, 0xbc], shape: "modrm", sized: true, undefinedFlags: scan });
 add({ name: "bsr", opcode: [0x0f, 0xbd], shape: "modrm", sized: true, undefinedFlags: scan });
 add({ name: "popcnt", opcode: [0x0f, 0xb8], mandatory: 0xf3, shape: "modrm", sized: true });
+add({ name: "movbe G,M", opcode: [0x0f, 0x38, 0xf0], shape: "memory", sized: true });
+add({ name: "movbe M,G", opcode: [0x0f, 0x38, 0xf1], shape: "memory", sized: true });
+add({ name: "crc32 b", opcode: [0x0f, 0x38, 0xf0], mandatory: 0xf2, shape: "modrm", sized: false });
+add({ name: "crc32", opcode: [0x0f, 0x38, 0xf1], mandatory: 0xf2, shape: "modrm", sized: true });
 for (let n = 0; n < 8; n++) {
   add({ name: "bswap", opcode: [0x0f, 0xc8 + n], shape: "none", sized: true, avoid: (bits) => bits === 16 });
   add({ name: "mov Z,Iv", opcode: [0xb8 + n], shape: "none", imm: "v", sized: true });
