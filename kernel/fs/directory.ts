@@ -156,7 +156,7 @@ export function* makeLink(
   if (inode.sb !== dir.sb) return -EXDEV;
   if (inode.flags & (S_APPEND | S_IMMUTABLE)) return -EPERM;
   if (!dir.ops.link || isDirectory(inode.mode)) return -EPERM;
-  if (inode.nlink === 0) return -ENOENT;
+  if (inode.nlink === 0 && !inode.is_linkable) return -ENOENT;
   const result = yield* finish(dir.ops.link(task, old.dentry, dir, dentry));
   if (result === 0) hashNew(dentry);
   return result;

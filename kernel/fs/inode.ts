@@ -124,6 +124,8 @@ export class Inode {
   /** Device number (uapi/stat.ts makeDev) of device nodes. */
   rdev = 0;
   flags = 0;
+  /** Made by O_TMPFILE: linkat() may give it a name although it has none. Linux: I_LINKABLE. */
+  is_linkable = false;
   /** File contents in guest RAM; null for what has none. */
   mapping: AddressSpace | null = null;
   /** The pipe behind a FIFO while it is open. */

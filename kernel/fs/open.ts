@@ -171,6 +171,7 @@ function* walkLastOrCreate(walk: Walk, flags: number, mode: number): Sleep<numbe
 
 function* openTmpfile(walk: Walk, flags: number, mode: number): Sleep<File | number> {
   const { task } = walk;
+  walk.flags |= LOOKUP_DIRECTORY;
   const error = yield* walkLast(walk);
   if (error) return error;
   const { mnt, dentry } = walk.path;
@@ -186,6 +187,8 @@ function* openTmpfile(walk: Walk, flags: number, mode: number): Sleep<File | num
   if (isErr(inode)) return inode;
   const child = new Dentry(`#${inode.ino}`, dentry, dentry.sb);
   child.instantiate(inode);
+  // With O_EXCL it is to stay without a name.
+  if (!(flags & O_EXCL)) inode.is_linkable = true;
   return yield* makeFile(task, new Path(mnt, child), flags & ~__O_TMPFILE);
 }
 

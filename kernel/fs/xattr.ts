@@ -52,6 +52,7 @@ function* setAttribute(
   const name = readName(task, name_ptr);
   if (typeof name === "number") return name;
   if (size < 0 || size > XATTR_SIZE_MAX) return -E2BIG;
+  if (/^(user|trusted|security|system)\.$/.test(name)) return -EINVAL;
   const bytes = new Uint8Array(size);
   const fault = size > 0 ? copyFromUser(task, value, bytes) : 0;
   if (fault < 0) return fault;

@@ -128,11 +128,11 @@ const inodeOperations: InodeOperations = {
   },
 };
 
-/** Sets the size: pages behind it go, and what programs wrote behind the end through mappings is zeroed. */
+/** Sets the size: pages behind a smaller one go, and the rest of its last page is zeroed. */
 function resize(inode: Inode, size: number): void {
-  const old_size = inode.size;
+  const shrinks = size < inode.size;
   inode.size = size;
-  inode.mapping!.truncate(Math.min(size, old_size));
+  if (shrinks) inode.mapping!.truncate(size);
 }
 
 const symlinkInodeOperations: InodeOperations = {
@@ -241,13 +241,14 @@ const tmpfsFileOperations: FileOperations = {
     const { seals } = inodeInfo(inode);
     if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) return -EPERM;
     if (seals & F_SEAL_GROW && pos + from.count > inode.size) {
-      if (pos >= inode.size) return -EPERM;
-      from.truncate(inode.size - pos);
+      // Page by page: the first one that reaches over the end is refused as a whole.
+      const whole_pages_end = Math.floor(inode.size / PAGE_SIZE) * PAGE_SIZE;
+      if (whole_pages_end <= pos) return -EPERM;
+      from.truncate(whole_pages_end - pos);
     }
     if (from.count === 0) return 0;
     fileModified(task, inode);
     const mapping = inode.mapping!;
-    if (pos > inode.size) mapping.truncate(inode.size);
     const done = genericFileWrite(mapping, from, pos);
     if (done > 0 && pos + done > inode.size) inode.size = pos + done;
     return done;
@@ -314,7 +315,6 @@ function allocate(task: Task, file: File, mode: number, offset: number, length: 
   const error = newSizeOk(task, inode, end);
   if (error) return error;
   if (seals & F_SEAL_GROW && end > inode.size) return -EPERM;
-  if (end > inode.size) mapping.truncate(inode.size);
   const made: number[] = [];
   for (let index = Math.floor(offset / PAGE_SIZE); index < Math.ceil(end / PAGE_SIZE); index++) {
     if (mapping.findPage(index) >= 0) continue;
