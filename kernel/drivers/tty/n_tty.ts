@@ -468,7 +468,12 @@ export class NTty {
 
   /** tcflush(TCIFLUSH). */
   flushInput(): void {
+    const { link } = this.tty;
     this.#resetInput();
+    if (link?.packetMode) {
+      this.tty.packetStatus |= T.TIOCPKT_FLUSHREAD;
+      link.readWait.wakeUpAll();
+    }
     if (this.#noRoom) this.#resumePort();
   }
 
