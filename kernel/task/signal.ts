@@ -143,7 +143,7 @@ export function flushPending(task: Task, pending: SigPending, mask: SigSet): voi
 
 /** Linux: sig_ignored(). A blocked signal is kept: its handler may change before it is unblocked. */
 function isIgnored(task: Task, sig: number, force: boolean): boolean {
-  if (task.blocked.has(sig)) return false;
+  if (task.blocked.has(sig) || task.real_blocked?.has(sig)) return false;
   const { handler } = task.sighand.action[sig];
   if (task.signal.flags & SIGNAL_UNKILLABLE && handler === SIG_DFL && !(force && isKernelOnly(sig))) return true;
   if (task.flags & PF_KTHREAD && handler === SIG_DFL && !force) return true;
@@ -179,7 +179,7 @@ function completeSignal(task: Task, sig: number, toProcess: boolean): void {
 
 function isFatal(task: Task, sig: number): boolean {
   if (sig === SIGKILL) return true;
-  if (task.sighand.action[sig].handler !== SIG_DFL || task.blocked.has(sig)) return false;
+  if (task.sighand.action[sig].handler !== SIG_DFL || task.blocked.has(sig) || task.real_blocked?.has(sig)) return false;
   return !(sig <= 32 && (SIG_KERNEL_IGNORE_MASK.has(sig) || SIG_KERNEL_STOP_MASK.has(sig)));
 }
 

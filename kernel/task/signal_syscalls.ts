@@ -208,6 +208,7 @@ export function* sys_rt_sigtimedwait(
     const blocked = task.blocked.clone();
     const opened = task.blocked.clone();
     opened.deleteAll(these);
+    task.real_blocked = blocked;
     setBlocked(task, opened);
     const timer = deadline_ns === Infinity ? null : time.startTimer(deadline_ns, () => sched.wakeUpProcess(task));
     if (!task.signalPending()) {
@@ -217,6 +218,7 @@ export function* sys_rt_sigtimedwait(
     }
     const timedOut = time.monotonic_ns() >= deadline_ns;
     if (timer) time.cancelTimer(timer);
+    task.real_blocked = null;
     setBlocked(task, blocked);
     info = dequeueSignal(task, mask);
     if (info === null) return timedOut ? -EAGAIN : -EINTR;

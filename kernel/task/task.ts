@@ -67,6 +67,8 @@ export class Task {
   sighand!: Sighand;
 
   readonly blocked = new SigSet();
+  /** What is blocked but for a sigtimedwait(2) under way: such signals are neither ignored nor fatal. */
+  real_blocked: SigSet | null = null;
   /** Signals to this thread alone; the process's are in signal.shared_pending. */
   readonly pending = new SigPending();
   /** Something may be pending that is not blocked. Linux: TIF_SIGPENDING. */
