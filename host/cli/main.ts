@@ -106,7 +106,8 @@ export async function main(args: string[]): Promise<void> {
       process.stderr.write(
         `vitrine: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
       );
-      process.exitCode = EXIT_FAILURE;
+      // A machine that was left on would keep the process alive.
+      process.exit(EXIT_FAILURE);
     }
   }
 }

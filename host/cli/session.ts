@@ -27,6 +27,8 @@ function appendFiles(initramfs: Uint8Array, files: ExtraFiles): Uint8Array {
 
 /** What the built-in root's shell prints when it waits for a command. */
 const PROMPT = /root@[^\n]*# $/;
+/** The shell's line editor asks where the cursor is; nobody answers here. */
+const CURSOR_QUERY = "\x1b[6n";
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 export class ConsoleSession {
@@ -59,7 +61,8 @@ export class ConsoleSession {
     const session = new ConsoleSession(new Machine(assets, hooks));
     await session.machine.listen({
       serial: (bytes) => {
-        session.output += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+        const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+        session.output += text.replaceAll(CURSOR_QUERY, "");
         session.#check();
       },
       power: (state, detail) => {
