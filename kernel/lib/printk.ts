@@ -3,10 +3,12 @@
  * /dev/kmsg). Every subsystem writes through `kernel.printk`; consoles are registered by drivers/tty.
  * Linux: kernel/printk/printk.c; format as in Documentation/ABI/testing/dev-kmsg.
  */
-import { copyToUser } from "../mm/usercopy.ts";
+import { copyToUser, latin1Bytes } from "../mm/usercopy.ts";
+import { capable } from "../task/cred.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Task } from "../task/task.ts";
 import { WaitQueue, type Sleep } from "../sched/wait.ts";
+import { CAP_SYS_ADMIN, CAP_SYSLOG } from "../uapi/capability.ts";
 import { EFAULT, EINVAL, EPERM } from "../uapi/errno.ts";
 
 export const LOGLEVEL_EMERG = 0;
@@ -260,7 +262,7 @@ export class Printk {
         this.#syslog_offset,
         this.#syslog_offset + length - copied,
       );
-      if (copyToUser(task, buf + copied, latin1(text))) return copied || -EFAULT;
+      if (copyToUser(task, buf + copied, latin1Bytes(text))) return copied || -EFAULT;
       copied += text.length;
       this.#syslog_offset += text.length;
       if (this.#syslog_offset >= this.#format(record, true).length) {
@@ -281,7 +283,7 @@ export class Printk {
       total += line.length;
       lines.push(line);
     }
-    return copyToUser(task, buf, latin1(lines.reverse().join(""))) ? -EFAULT : total;
+    return copyToUser(task, buf, latin1Bytes(lines.reverse().join(""))) ? -EFAULT : total;
   }
 
   #unreadBytes(): number {
@@ -319,12 +321,6 @@ const SYSLOG_ACTION_SIZE_BUFFER = 10;
 /** syslog(2): reading all and asking the size is open to everyone (dmesg_restrict = 0), the rest needs CAP_SYSLOG. */
 export function sys_syslog(task: Task, type: number, buf: number, length: number): Sleep<number> | number {
   const isOpenToAll = type === SYSLOG_ACTION_READ_ALL || type === SYSLOG_ACTION_SIZE_BUFFER;
-  if (!isOpenToAll && task.cred.euid !== 0) return -EPERM;
+  if (!isOpenToAll && !capable(task, CAP_SYSLOG) && !capable(task, CAP_SYS_ADMIN)) return -EPERM;
   return task.kernel.printk.syslog(task, type, buf, length);
-}
-
-function latin1(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

@@ -9,6 +9,8 @@ import { IRQ_HANDLED, IRQ_NONE } from "../../irq/irq_desc.ts";
 import type { Kernel } from "../../kernel.ts";
 import { copyFromUser, copyToUser } from "../../mm/usercopy.ts";
 import { WaitQueue } from "../../sched/wait.ts";
+import { capable } from "../../task/cred.ts";
+import { CAP_SYS_TIME } from "../../uapi/capability.ts";
 import { EACCES, EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY } from "../../uapi/errno.ts";
 import { O_NONBLOCK } from "../../uapi/fcntl.ts";
 import { POLLIN, POLLRDNORM } from "../../uapi/poll.ts";
@@ -249,7 +251,7 @@ function rtcOperations(rtc: RtcDevice): FileOperations {
         case RTC_RD_TIME:
           return copyToUser(task, arg, packDate(readCmosDate(ports))) ? -EFAULT : 0;
         case RTC_SET_TIME: {
-          if (task.cred.euid !== 0) return -EACCES;
+          if (!capable(task, CAP_SYS_TIME)) return -EACCES;
           if (copyFromUser(task, arg, bytes)) return -EFAULT;
           const date = unpackDate(bytes);
           if (!isValid(date)) return -EINVAL;
