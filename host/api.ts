@@ -4,7 +4,7 @@
  * plugs and the power button of a PC, and its meters.
  */
 export interface MachineConfig {
-  /** RAM, bytes; a multiple of 4 MiB between 16 MiB and 2816 MiB. */
+  /** RAM, bytes; a multiple of 4 MiB between 20 MiB and 2816 MiB. */
   memory_bytes: number;
   /** Kernel command line; empty for the default. */
   append: string;

@@ -4,7 +4,8 @@ import type { MachineConfig } from "./api.ts";
 
 const MiB = 1024 * 1024;
 
-export const MIN_MEMORY_BYTES = 16 * MiB;
+/** The kernel image lies at 16 MiB, and needs some room behind it. */
+export const MIN_MEMORY_BYTES = 20 * MiB;
 export const MEMORY_STEP_BYTES = 4 * MiB;
 
 /** Kernel command line when none is given: messages on the screen and on the serial port, /dev/console is the latter. */

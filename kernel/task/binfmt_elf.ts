@@ -432,6 +432,8 @@ function startThread(task: Task, entry: number, sp: number): number {
   regs.cs = USER_CS;
   regs.ss = USER_DS;
   regs.eflags = X86_EFLAGS_IF;
+  // The tracer hears of the result here: behind this line there is no call any more that could be restarted.
+  if (kernel.strace.enabled && task.syscall_nr >= 0) kernel.strace.exit(task, task.syscall_nr, 0);
   task.syscall_nr = -1;
   kernel.entry.markRegsChanged();
   return 0;
