@@ -1,0 +1,90 @@
+/**
+ * Compiles the guest test programs: `npm run guest:build`. The binaries are committed in bin/, so that the tests need no
+ * compiler; bin/manifest.json tells which sources and which compiler made them. Needs gcc on x86-64 Linux with the kernel's
+ * headers (Debian: gcc, libc6-dev).
+ *
+ * Every NAME.c makes bin/NAME, a static executable without a C library; those in PIE also make bin/NAME-pie.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+export const BIN = join(HERE, "bin");
+const MANIFEST = join(BIN, "manifest.json");
+
+/** Programs that are built as static-PIE too: the kernel loads those elsewhere, and they relocate themselves. */
+const PIE = ["exec", "cow"];
+
+const LIBRARY = ["lib/guest.h", "lib/runtime.c", "lib/process.c"];
+
+// prettier-ignore
+const FLAGS = [
+  "-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-fno-stack-protector",
+  "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing", "-fno-ident", "-Ilib",
+  "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,noseparate-code", "-s",
+];
+const STATIC_FLAGS = ["-static", "-fno-pic", "-no-pie"];
+const PIE_FLAGS = ["-static-pie", "-fPIE"];
+
+/** All programs: name of the binary, its source, whether it is position-independent. */
+export function guestPrograms() {
+  const names = readdirSync(HERE)
+    .filter((file) => file.endsWith(".c"))
+    .map((file) => file.slice(0, -2))
+    .sort();
+  return [
+    ...names.map((name) => ({ name, source: `${name}.c`, pie: false })),
+    ...PIE.map((name) => ({ name: `${name}-pie`, source: `${name}.c`, pie: true })),
+  ];
+}
+
+const hash = (...parts) => parts.reduce((sum, part) => sum.update(part), createHash("sha256")).digest("hex");
+
+/** Hash of all that a program is made of, the flags too. */
+export function sourceHash({ source, pie }) {
+  const files = [...LIBRARY, source].map((file) => readFileSync(join(HERE, file), "utf8").replaceAll("\r\n", "\n"));
+  return hash(...files, JSON.stringify(FLAGS), String(pie));
+}
+
+/** Hash of a committed binary. */
+export function binaryHash(name) {
+  return hash(readFileSync(join(BIN, name)));
+}
+
+/** First line of `gcc --version`; null where there is none that makes x86-64 Linux programs. */
+export function compilerVersion() {
+  if (process.platform !== "linux" || process.arch !== "x64") return null;
+  const gcc = spawnSync("gcc", ["--version"], { encoding: "utf8" });
+  return gcc.status === 0 ? gcc.stdout.split("\n")[0] : null;
+}
+
+/** Compiles one program to `output`. Returns the compiler's complaints, or null. */
+export function compile({ source, pie }, output) {
+  const gcc = spawnSync(
+    "gcc",
+    [...FLAGS, ...(pie ? PIE_FLAGS : STATIC_FLAGS), "-o", output, source, ...LIBRARY.filter((file) => file.endsWith(".c"))],
+    { cwd: HERE, encoding: "utf8", env: { ...process.env, LC_ALL: "C" } },
+  );
+  return gcc.status === 0 ? null : (gcc.error?.message ?? gcc.stderr);
+}
+
+/** What the committed binaries were made of. */
+export function readManifest() {
+  return JSON.parse(readFileSync(MANIFEST, "utf8"));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const compiler = compilerVersion();
+  if (compiler === null) throw new Error("needs gcc on x86-64 Linux");
+  mkdirSync(BIN, { recursive: true });
+  const programs = {};
+  for (const program of guestPrograms()) {
+    const failure = compile(program, join(BIN, program.name));
+    if (failure !== null) throw new Error(`${program.source}: ${failure}`);
+    programs[program.name] = { source: sourceHash(program), binary: binaryHash(program.name) };
+  }
+  writeFileSync(MANIFEST, `${JSON.stringify({ compiler, programs }, null, 2)}\n`);
+}
