@@ -59,7 +59,7 @@ export function vtIoctl(task: Task, vt: Vt, tty: Tty, cmd: number, arg: number):
       return putByte(task, arg, vt.keyboard.leds);
     case K.KDSETLED:
       if (!mayConfigure) return -EPERM;
-      vt.keyboard.overrideLeds(arg > 7 ? -1 : arg);
+      vt.keyboard.overrideLeds(arg < 0 || arg > 7 ? -1 : arg);
       return 0;
     case K.KDGKBENT: {
       const entry = new Uint8Array(4);
@@ -144,7 +144,7 @@ function* waitActive(task: Task, vt: Vt, index: number): Sleep<number> {
 
 /** 0: all that are unused. */
 function disallocate(vt: Vt, number: number): number {
-  if (number > K.MAX_NR_CONSOLES) return -ENXIO;
+  if (number < 0 || number > K.MAX_NR_CONSOLES) return -ENXIO;
   if (number > 0) return vt.disallocate(number - 1);
   for (let index = 1; index < K.MAX_NR_CONSOLES; index++) {
     if (vt.disallocate(index) === -EBUSY) continue;
