@@ -21,12 +21,13 @@ export const ASSET_PATHS = {
   symbols: "images/symbols.json",
   initramfs: "images/initramfs.cpio.gz",
   run_init: "images/run_init.elf",
+  integer_mix: "images/integer_mix.elf",
 } as const;
 
 /** Everything the build makes. */
 export type ProductName = keyof typeof ASSET_PATHS;
-/** What every machine needs; the rest is for `vitrine run`. */
-export type AssetName = Exclude<ProductName, "run_init">;
+/** What every machine needs; the rest is for `vitrine run` and `vitrine bench`. */
+export type AssetName = Exclude<ProductName, "run_init" | "integer_mix">;
 
 /** Collects the assets; `read` gives the bytes of one. */
 export async function loadAssets(read: (name: AssetName) => Promise<Uint8Array>): Promise<Assets> {

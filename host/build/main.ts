@@ -17,6 +17,7 @@ import asc from "assemblyscript/asc";
 import { ASSET_PATHS } from "../assets.ts";
 import type { ProductName } from "../assets.ts";
 import { assembleFile } from "../assembler/assemble_file.ts";
+import { ELF_ENTRY, writeElf } from "./elf_writer.ts";
 import { buildMachineImages } from "./build_images.ts";
 import { fetchBusybox } from "./busybox.ts";
 import { buildInitramfs } from "./initramfs.ts";
@@ -57,6 +58,15 @@ const STEPS: readonly Step[] = [
     inputs: ["host/assembler", "host/rootfs/run_init.asm"],
     outputs: ["run_init"],
     make: (root) => Promise.resolve({ run_init: assembleFile(join(root, "host/rootfs/run_init.asm")).bytes }),
+  },
+  {
+    what: "benchmark program",
+    inputs: ["host/assembler", "host/bench"],
+    outputs: ["integer_mix"],
+    make: (root) => {
+      const { bytes } = assembleFile(join(root, "host/bench/integer_mix.asm"), { origin: ELF_ENTRY });
+      return Promise.resolve({ integer_mix: writeElf(bytes) });
+    },
   },
   {
     what: "built-in root",
@@ -103,14 +113,7 @@ function newestBelow(path: string): number {
 /** Compiles cpu-core/ with the release target of asconfig.json. */
 async function compileCore(root: string): Promise<Uint8Array> {
   const output = `dist/core/.cpu-core-${process.pid}.wasm`;
-  const { error, stderr } = await asc.main([
-    "--target",
-    "release",
-    "--baseDir",
-    root,
-    "--outFile",
-    output,
-  ]);
+  const { error, stderr } = await asc.main(["--target", "release", "--baseDir", root, "--outFile", output]);
   if (error) throw new Error(`cpu-core does not compile:\n${stderr.toString()}`);
   const path = join(root, output);
   const bytes = readFileSync(path);

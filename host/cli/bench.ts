@@ -3,13 +3,12 @@
  * and reads the clock of the host; where a native counterpart exists it is timed beside it.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { assembleFile } from "../assembler/assemble_file.ts";
+import { ASSET_PATHS } from "../assets.ts";
 import { projectRoot } from "../node.ts";
-import { ELF_ENTRY, writeElf } from "./elf_writer.ts";
 import { CliError } from "./errors.ts";
 import { ConsoleSession } from "./session.ts";
 
@@ -37,10 +36,7 @@ async function boot(name: string): Promise<BenchResult[]> {
 
 /** The interpreter's speed on an integer loop mix, and native's. */
 async function mips(name: string): Promise<BenchResult[]> {
-  const { bytes: code } = assembleFile(join(projectRoot(), "host/bench/integer_mix.asm"), {
-    origin: ELF_ENTRY,
-  });
-  const program = writeElf(code);
+  const program = readFileSync(join(projectRoot(), "dist", ASSET_PATHS.integer_mix));
   const session = await ConsoleSession.start({}, {}, { "root/integer_mix": { data: program, mode: 0o755 } });
   const before = session.machine.readStats();
   const seconds = await session.time("./integer_mix");
