@@ -24,6 +24,7 @@ export default tseslint.config(
   ...tseslint.configs.strict,
   {
     rules: {
+      "@typescript-eslint/no-this-alias": "off", // walks up a tree start at this
       "no-fallthrough": "off", // tsc checks it
       "no-constant-condition": ["error", { checkLoops: false }],
       "@typescript-eslint/no-non-null-assertion": "off",
@@ -36,7 +37,13 @@ export default tseslint.config(
   {
     files: ["**/*.mjs", "**/*.js"],
     languageOptions: {
-      globals: { process: "readonly", console: "readonly", setTimeout: "readonly", Buffer: "readonly" },
+      globals: {
+        URL: "readonly",
+        process: "readonly",
+        console: "readonly",
+        setTimeout: "readonly",
+        Buffer: "readonly",
+      },
     },
   },
   {
