@@ -133,7 +133,7 @@ export class Mm {
     const vmas = this.vmas;
     this.vmas = [];
     for (const vma of vmas) releaseVma(vma);
-    freeTables(this.kernel, this.pgd_pa, 0, TASK_SIZE + 4096);
+    freeTables(this.kernel, this.pgd_pa, 0, TASK_SIZE, 0, TASK_SIZE + 4096);
     this.kernel.commit.add(-this.committed_vm);
     this.committed_vm = 0;
     this.total_vm = 0;

@@ -209,7 +209,7 @@ export function doMunmap(mm: Mm, start: number, length_bytes: number): number {
   for (const vma of doomed) releaseVma(vma);
   const floor = from > 0 ? mm.vmas[from - 1].end : 0;
   const ceiling = from < mm.vmas.length ? mm.vmas[from].start : TASK_SIZE + PAGE_SIZE;
-  freeTables(mm.kernel, mm.pgd_pa, floor, ceiling);
+  freeTables(mm.kernel, mm.pgd_pa, start, end, floor, ceiling);
   // The CPU may cache the upper levels; SDM vol 3A "Paging-Structure Caches".
   if (mm.kernel.active_pgd_pa === mm.pgd_pa) mm.kernel.machine.cpu.invlpg(start);
   return 0;

@@ -37,6 +37,7 @@ const PATH_MAX = 4096;
 export const BINPRM_BUF_SIZE = 256;
 /** Scripts whose interpreter is a script... Linux: exec_binprm(). */
 const MAX_INTERPRETERS = 5;
+const SECURE_KEEP_CAPS = 1 << 4;
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
 const S_IXGRP = 0o010;
@@ -161,6 +162,7 @@ function fillUid(task: Task, bprm: Binprm): void {
 function computeCaps(task: Task, bprm: Binprm): void {
   const { cred } = bprm;
   const old = task.cred;
+  cred.securebits &= ~SECURE_KEEP_CAPS;
   const becomesOther = cred.euid !== old.uid || cred.egid !== old.gid;
   cred.suid = cred.fsuid = cred.euid;
   cred.sgid = cred.fsgid = cred.egid;

@@ -64,6 +64,11 @@ export function* doExit(task: Task, code: number): Sleep<number> {
   const isLast = signal.threads.every((thread) => thread === task || thread.flags & PF_EXITING);
   task.exit_code = code;
   if (isLast) {
+    // Linux: synchronize_group_exit(): the last thread's code becomes the process's.
+    if (!(signal.flags & SIGNAL_GROUP_EXIT)) {
+      signal.flags = SIGNAL_GROUP_EXIT;
+      signal.group_exit_code = code;
+    }
     for (const callback of [...signal.exit_callbacks]) callback();
     signal.exit_callbacks.clear();
     for (const itimer of signal.itimers) {

@@ -12,6 +12,8 @@ import { EFAULT, EINVAL, EPERM, ESRCH } from "../uapi/errno.ts";
 import { CapSet, type Cred, INVALID_ID, capable } from "./cred.ts";
 import type { Task } from "./task.ts";
 
+/** prctl(PR_SET_KEEPCAPS) sets it, exec clears it. */
+const SECURE_KEEP_CAPS = 1 << 4;
 const NGROUPS_MAX = 65536;
 
 export const sys_getuid = (task: Task): number => task.cred.uid;
@@ -25,8 +27,10 @@ function commit(task: Task, cred: Cred): number {
   const hadRoot = old.uid === 0 || old.euid === 0 || old.suid === 0;
   const hasRoot = cred.uid === 0 || cred.euid === 0 || cred.suid === 0;
   if (hadRoot && !hasRoot) {
-    cred.cap_permitted = CapSet.EMPTY;
-    cred.cap_effective = CapSet.EMPTY;
+    if (!(cred.securebits & SECURE_KEEP_CAPS)) {
+      cred.cap_permitted = CapSet.EMPTY;
+      cred.cap_effective = CapSet.EMPTY;
+    }
     cred.cap_ambient = CapSet.EMPTY;
   }
   if (old.euid === 0 && cred.euid !== 0) cred.cap_effective = CapSet.EMPTY;

@@ -50,6 +50,9 @@ const FMASK = 0x257fd5;
 const PCPU_STACK_TOP = 8;
 const FIRST_EXTERNAL_VECTOR = 0x20;
 
+/** Reading the clock costs as much as a plain system call: one of so many is measured. A power of two. */
+const SAMPLE_INTERVAL = 16;
+
 const RATELIMIT_INTERVAL_NS = 5e9;
 const RATELIMIT_BURST = 10;
 
@@ -74,6 +77,11 @@ export class EntryState {
   #dead: Task[] = [];
   /** Monotonic time up to which CPU time is accounted. */
   #stamp_ns = 0;
+  /** Of the time since then, what plain system calls took, as estimated from every 16th. */
+  #plain_calls_ns = 0;
+  #nr_plain_calls = 0;
+  /** The time since the stamp is kernel time. */
+  #isInKernel = true;
   #isIdle = false;
   #ratelimit_start_ns = 0;
   #ratelimit_count = 0;
@@ -126,7 +134,8 @@ export class EntryState {
   #systemCall(): void {
     const kernel = this.#kernel;
     const task = kernel.current;
-    this.#enterFromUser(task);
+    const isSampled = (++this.#nr_plain_calls & (SAMPLE_INTERVAL - 1)) === 0;
+    const start_ns = isSampled ? kernel.time.monotonic_ns() : 0;
     const { ram, pa } = task.regs;
     const nr = ram.read32(pa + PT_ORIG_RAX) | 0;
     task.syscall_nr = nr;
@@ -137,12 +146,14 @@ export class EntryState {
       if (strace.enabled) strace.exit(task, nr, result);
       if (result === result) ram.write64(pa + PT_RAX, result);
       if (!kernel.sched.need_resched && !task.sigpending && !this.#regs_changed) {
-        this.#leaveToUser(task);
+        if (isSampled) this.#plain_calls_ns += (kernel.time.monotonic_ns() - start_ns) * SAMPLE_INTERVAL;
         return;
       }
     } else {
       task.kernelStack = result;
     }
+    this.#accountUser(task);
+    this.#isInKernel = true;
     this.#resume(task);
   }
 
@@ -155,7 +166,8 @@ export class EntryState {
     regs.pa = physicalAddress(cpu.readRegister(RSP));
     const fromUser = (regs.ram.read16(regs.pa + PT_CS) & 3) === 3;
     if (fromUser) {
-      this.#enterFromUser(task);
+      this.#accountUser(task);
+      this.#isInKernel = true;
       task.syscall_nr = -1;
     } else {
       this.#accountIdle();
@@ -169,7 +181,8 @@ export class EntryState {
     }
     if (fromUser && !kernel.sched.need_resched && !task.sigpending) {
       this.#regs_changed = false;
-      this.#leaveToUser(task);
+      this.#accountKernel(task);
+      this.#isInKernel = false;
       return;
     }
     if (fromUser) this.#regs_changed = true;
@@ -222,7 +235,8 @@ export class EntryState {
       cpu.rip = this.#return_to_user;
       this.#regs_changed = false;
     }
-    this.#leaveToUser(task);
+    this.#accountKernel(task);
+    this.#isInKernel = false;
   }
 
   #finishSyscall(task: Task, result: number): void {
@@ -306,19 +320,20 @@ export class EntryState {
     while (this.#dead.length > 0) releaseTask(this.#dead.pop()!);
   }
 
-  /** CPU time since the last look was user time of `task`. */
-  #enterFromUser(task: Task): void {
+  /** CPU time since the last look was user time of `task`, but for the plain system calls in it. */
+  #accountUser(task: Task): void {
     const now_ns = this.#kernel.time.monotonic_ns();
     const delta_ns = now_ns - this.#stamp_ns;
+    const system_ns = Math.min(delta_ns, this.#plain_calls_ns);
+    const user_ns = delta_ns - system_ns;
     this.#stamp_ns = now_ns;
-    task.utime_ns += delta_ns;
+    this.#plain_calls_ns = 0;
+    task.utime_ns += user_ns;
+    task.stime_ns += system_ns;
     const { cpustat } = this.#kernel.sched;
-    if (task.static_prio > 120) cpustat.nice_ns += delta_ns;
-    else cpustat.user_ns += delta_ns;
-  }
-
-  #leaveToUser(task: Task): void {
-    this.#accountKernel(task);
+    cpustat.system_ns += system_ns;
+    if (task.static_prio > 120) cpustat.nice_ns += user_ns;
+    else cpustat.user_ns += user_ns;
   }
 
   /** It was kernel time of `task`. */
@@ -338,7 +353,10 @@ export class EntryState {
 
   /** Brings the running task's times up to date, for readers. */
   accountNow(): void {
-    this.#accountKernel(this.#kernel.current);
+    const { current, idle } = this.#kernel;
+    if (current === idle) this.#accountIdle();
+    else if (this.#isInKernel) this.#accountKernel(current);
+    else this.#accountUser(current);
   }
 
   /** Whether another message about a misbehaving program may be printed. Linux: printk_ratelimit(). */

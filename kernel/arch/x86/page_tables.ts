@@ -135,9 +135,19 @@ function next(va: number, size: number): number {
   return (Math.floor(va / size) + 1) * size;
 }
 
-/** Frees page tables that lie wholly in [floor, ceiling), where nothing is mapped any more. Linux: free_pgtables(). */
-export function freeTables(kernel: Kernel, pgd_pa: number, floor: number, ceiling: number): void {
-  freeLevel(kernel, pgd_pa, 0, 0, floor, ceiling);
+/**
+ * Frees the page tables of [start, end), where nothing is mapped any more. A table may cover more than that: it goes if
+ * all it covers lies in [floor, ceiling), the gap between the neighbouring areas. Linux: free_pgd_range().
+ */
+export function freeTables(
+  kernel: Kernel,
+  pgd_pa: number,
+  start: number,
+  end: number,
+  floor: number,
+  ceiling: number,
+): void {
+  freeLevel(kernel, pgd_pa, 0, 0, start, end, floor, ceiling);
 }
 
 const LEVEL_SIZE = [PGDIR_SIZE, PUD_SIZE, LARGE_PAGE];
@@ -148,20 +158,22 @@ function freeLevel(
   table: number,
   level: number,
   base: number,
+  start: number,
+  end: number,
   floor: number,
   ceiling: number,
 ): void {
   const { ram } = kernel.machine;
   const size = LEVEL_SIZE[level];
-  const first = Math.max(0, Math.floor((floor - base) / size));
-  const end = Math.min(level === 0 ? 256 : 512, Math.ceil((ceiling - base) / size));
-  for (let index = first; index < end; index++) {
+  const first = Math.max(0, Math.floor((start - base) / size));
+  const stop = Math.min(level === 0 ? 256 : 512, Math.ceil((end - base) / size));
+  for (let index = first; index < stop; index++) {
     const entry_pa = table + index * 8;
     const entry = ram.read32(entry_pa);
     if (!(entry & _PAGE_PRESENT)) continue;
-    const start = base + index * size;
-    if (level < 2) freeLevel(kernel, tableOf(entry), level + 1, start, floor, ceiling);
-    if (start < floor || start + size > ceiling) continue;
+    const covered = base + index * size;
+    if (level < 2) freeLevel(kernel, tableOf(entry), level + 1, covered, start, end, floor, ceiling);
+    if (covered < floor || covered + size > ceiling) continue;
     setEntry(ram, entry_pa, 0, 0);
     kernel.pages.putPage(tableOf(entry) / PAGE_SIZE);
     kernel.pages.vmstat.nr_page_table_pages--;

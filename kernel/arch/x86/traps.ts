@@ -16,6 +16,7 @@ import {
   handleMmFault,
 } from "../../mm/memory.ts";
 import { outOfMemory } from "../../mm/oom_kill.ts";
+import { VM_EXEC, VM_READ, VM_WRITE } from "../../mm/vma.ts";
 import type { SigInfo } from "../../task/siginfo.ts";
 import { forceSignal } from "../../task/signal.ts";
 import type { Task } from "../../task/task.ts";
@@ -146,7 +147,10 @@ function handlePageFault(task: Task, regs: PtRegs, error_code: number): void {
   }
   task.thread.cr2 = address;
   task.thread.trap_nr = vec.VECTOR_PF;
-  task.thread.error_code = address < 0 ? error_code | vec.PF_PRESENT : error_code;
+  // Addresses of the kernel's half never tell whether something is there; pages without any access count as absent.
+  if (address < 0) error_code |= vec.PF_PRESENT;
+  else if (outcome === VM_FAULT_ACCERR && !isAccessible(task, address)) error_code &= ~vec.PF_PRESENT;
+  task.thread.error_code = error_code;
   if (outcome === VM_FAULT_MAPERR || outcome === VM_FAULT_ACCERR) {
     if (isUnhandled(task, SIGSEGV) && kernel.entry.ratelimit()) {
       kernel.printk.info(
@@ -159,6 +163,11 @@ function handlePageFault(task: Task, regs: PtRegs, error_code: number): void {
     return;
   }
   forceSignal(task, SIGBUS, { signo: SIGBUS, code: BUS_ADRERR, addr: address });
+}
+
+function isAccessible(task: Task, va: number): boolean {
+  const vma = task.mm?.find(va);
+  return !!vma && (vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) !== 0;
 }
 
 /** Whether the program has no handler. Linux: unhandled_signal(). */
