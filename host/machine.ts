@@ -14,6 +14,8 @@ import {
   CPU_COUNT_RETIRED,
   CPU_COUNT_RETIRED_USER,
   CPU_COUNT_TLB_MISSES,
+  CPU_RFLAGS,
+  FLAG_IF,
 } from "../cpu-core/abi/state.ts";
 import type { Ram } from "../kernel/arch/x86/machine.ts";
 import { createKernel } from "../kernel/main.ts";
@@ -49,6 +51,8 @@ const SERIAL_BUFFER_BYTES = 0x1_0000;
 export interface MachineHooks {
   /** A second disk beside the boot disk. */
   disk?: Disk | null;
+  /** The CPU halted with interrupts off: only the reset button helps. What `halt` and a panic end in. */
+  haltedForGood?(): void;
   /** The guest has read every byte it was sent on the first serial port. */
   serialDrained?(): void;
   /** Puts more devices on the buses; called each time a machine is built. */
@@ -316,7 +320,16 @@ export class Machine implements MachineApi {
   }
 
   /** The CPU is halted: sleeps until the next timer. False if there is no time to sleep. */
-  #sleep({ clock, timeline }: Powered): boolean {
+  #sleep({ clock, core, timeline }: Powered): boolean {
+    if (!(core.read32(CPU_RFLAGS) & FLAG_IF)) {
+      // The devices may go on ticking; the CPU does not hear them.
+      this.#flush();
+      this.#asleep_since_ms = performance.now();
+      this.#setState("asleep", "");
+      this.#wakeup.after(LONGEST_SLEEP_MS);
+      this.hooks.haltedForGood?.();
+      return true;
+    }
     const deadline_ns = timeline.next_ns;
     if (clock.isVirtual && deadline_ns !== Infinity) {
       clock.skipTo(deadline_ns);

@@ -3,7 +3,8 @@
  *
  * The terminal is put into raw mode: every key goes to the guest, whose tty does the editing and the signals. Ctrl-A x leaves,
  * Ctrl-A Ctrl-A sends a Ctrl-A. When standard input is not a terminal its bytes are typed as the guest reads them, and at its end
- * `poweroff`, so that `echo ls | vitrine console` comes back. Exit status: 0 when the guest powers off or one leaves.
+ * `poweroff`, so that `echo ls | vitrine console` comes back. Exit status: 0 when the guest powers off or one leaves;
+ * without a terminal also when it halts, 125 if that was a panic.
  */
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
@@ -11,7 +12,7 @@ import { DEFAULT_COMMAND_LINE, parseSize } from "../config.ts";
 import { FileDisk } from "../disks/file_disk.ts";
 import { Machine } from "../machine.ts";
 import { loadNodeAssets } from "../node.ts";
-import { CliError, hostErrorText, readOptionFile } from "./errors.ts";
+import { CliError, EXIT_FAILURE, hostErrorText, readOptionFile } from "./errors.ts";
 
 interface ConsoleOptions {
   memory: string;
@@ -38,20 +39,27 @@ export async function consoleCommand(options: ConsoleOptions): Promise<void> {
   const machine: Machine = new Machine(await loadNodeAssets(), {
     disk,
     serialDrained: () => pipe?.resume(),
+    haltedForGood: () => onHalt(),
     debug: (byte) => {
       if (debugcon >= 0) writeSync(debugcon, Uint8Array.of(byte));
     },
   });
   const pipe = isTerminal ? null : new PipedInput(machine);
+  let onHalt = (): void => undefined;
 
   const status = await new Promise<number>((resolve) => {
+    onHalt = () => {
+      if (isTerminal) return void process.stderr.write("vitrine: the CPU has halted for good\r\n");
+      process.stderr.write("vitrine: the CPU has halted for good, the power goes off\n");
+      void machine.kernelLog().then((log) => resolve(log.includes("Kernel panic") ? EXIT_FAILURE : 0));
+    };
     void machine.listen({
       serial: (bytes) => process.stdout.write(bytes),
       power: (state, detail) => {
         if (state === "off") resolve(0);
         if (state === "crashed") {
           process.stderr.write(`\r\nvitrine: the machine crashed: ${detail.replaceAll("\n", "\r\n")}\r\n`);
-          resolve(125);
+          resolve(EXIT_FAILURE);
         }
       },
     });
@@ -72,7 +80,7 @@ export async function consoleCommand(options: ConsoleOptions): Promise<void> {
       })
       .catch((error: unknown) => {
         process.stderr.write(`vitrine: ${(error as Error).message}\n`);
-        resolve(125);
+        resolve(EXIT_FAILURE);
       });
   });
 
