@@ -45,7 +45,7 @@ const zeroOperations: FileOperations = {
   },
 };
 
-const fullOperations: FileOperations = { ...zeroOperations, write: (_task, _file, from) => (from.count ? -ENOSPC : 0) };
+const fullOperations: FileOperations = { ...zeroOperations, write: () => -ENOSPC };
 
 const RANDOM_CHUNK_BYTES = 4096;
 

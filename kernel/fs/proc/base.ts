@@ -188,6 +188,7 @@ const taskDir = dir<Task>("task", 0o555, [], {
     const task = /^[1-9]\d*$/.test(name) ? leader.kernel.tasks.find(Number(name)) : undefined;
     return task && task.signal === leader.signal ? threadChild(task) : null;
   },
+  nrDirectories: (leader) => Math.max(1, leader.signal.threads.length),
   *list(leader, from) {
     const threads = leader.signal.threads.length > 0 ? leader.signal.threads : [leader];
     for (const task of [...threads].sort((a, b) => a.pid - b.pid)) {

@@ -7,7 +7,6 @@
  * A file's text is made at the first read of an open file and kept until it is read from the start again, as seq_file
  * does: a reader sees one consistent text.
  */
-import type { Kernel } from "../../kernel.ts";
 import type { IovIter } from "../../mm/iov_iter.ts";
 import { latin1, latin1Bytes } from "../../mm/usercopy.ts";
 import { isSleep, type MaySleep, type Sleep } from "../../sched/wait.ts";
@@ -51,6 +50,8 @@ export interface ProcFile<C> {
   readonly poll?: (context: C, file: File, table: PollTable | null) => number;
   /** Operations of its own, for files that are no text. */
   readonly fops?: FileOperations;
+  /** The mode binds root too. Linux: sysctl_perm(). */
+  readonly binds_root?: boolean;
 }
 
 export interface ProcLink<C> {
@@ -82,6 +83,8 @@ export interface ProcDir<C> {
   readonly lookup?: (context: C, name: string, dir: Inode) => ProcChild | null;
   /** Their names with a position that grows, from `from` on, ascending. */
   readonly list?: (context: C, from: number, dir: Inode) => Iterable<{ name: string; pos: number; child: ProcChild }>;
+  /** How many of those are directories, for st_nlink. */
+  readonly nrDirectories?: (context: C) => number;
   readonly permission?: (context: C, task: Task, inode: Inode, mask: number) => number;
 }
 
@@ -117,7 +120,7 @@ export function dir<C>(
   name: string,
   mode: number,
   entries: readonly ProcEntry<C>[],
-  dynamic: Pick<ProcDir<C>, "lookup" | "list" | "permission"> = {},
+  dynamic: Pick<ProcDir<C>, "lookup" | "list" | "nrDirectories" | "permission"> = {},
 ): ProcDir<C> {
   return { kind: "dir", name, mode, entries, ...dynamic };
 }
@@ -167,7 +170,7 @@ export function makeProcInode(
   switch (entry.kind) {
     case "file":
       mode = S_IFREG | entry.mode;
-      ops = fileInodeOperations;
+      ops = entry.binds_root ? strictInodeOperations : fileInodeOperations;
       fops = entry.fops ?? procFileOperations;
       break;
     case "link":
@@ -225,6 +228,15 @@ const fileInodeOperations: InodeOperations = {
   getattr: refreshOwner,
 };
 
+const strictInodeOperations: InodeOperations = {
+  ...fileInodeOperations,
+  permission(task, inode, mask): number {
+    const { cred } = task;
+    const bits = cred.euid === 0 ? inode.mode >> 6 : cred.inEffectiveGroup(0) ? inode.mode >> 3 : inode.mode;
+    return (mask & 7 & ~bits) === 0 ? 0 : -EACCES;
+  },
+};
+
 /** A process may have changed its identity since the inode was made. Linux: pid_getattr(). */
 function refreshOwner(_reader: Task, inode: Inode, stat: { uid: number; gid: number; nlink: number }): number {
   const { task, entry, context } = nodeOf(inode);
@@ -234,7 +246,7 @@ function refreshOwner(_reader: Task, inode: Inode, stat: { uid: number; gid: num
     stat.uid = inode.uid;
     stat.gid = inode.gid;
   }
-  if (entry.kind === "dir" && inode.ino === PROC_ROOT_INO) stat.nlink += (context as Kernel).tasks.processes().length;
+  if (entry.kind === "dir" && entry.nrDirectories) stat.nlink += entry.nrDirectories(context);
   return 0;
 }
 
@@ -358,7 +370,6 @@ const procFileOperations: FileOperations = {
     if (isGone(subject)) return -ESRCH;
     const denied = entry.mayOpen?.(context, task) ?? 0;
     if (denied) return denied;
-    if (file.isWritable && !entry.store && !(entry.mode & 0o222)) return -EACCES;
     file.private_data = new ProcBuffer();
     return 0;
   },
@@ -374,7 +385,8 @@ const procFileOperations: FileOperations = {
   },
   write(task, file, from): number {
     const { entry, context, task: subject } = nodeOf(file.inode);
-    if (entry.kind !== "file" || !entry.store) return -EIO;
+    if (entry.kind !== "file") return -EINVAL;
+    if (!entry.store) return subject ? -EINVAL : -EIO;
     if (isGone(subject)) return -ESRCH;
     const { count } = from;
     if (count > WRITE_MAX_BYTES) return -EINVAL;

@@ -75,6 +75,7 @@ export const procRoot: ProcDir<Kernel> = dir<Kernel>(
       // A thread's number works too, unlisted, and shows its process.
       return task ? processChild(task.group_leader) : null;
     },
+    nrDirectories: (kernel) => kernel.tasks.processes().length,
     *list(kernel, from) {
       for (const task of kernel.tasks.processes()) {
         if (task.tgid >= from) yield { name: String(task.tgid), pos: task.tgid, child: processChild(task) };

@@ -10,7 +10,7 @@ import type { Task } from "../../task/task.ts";
 import { capable } from "../../task/cred.ts";
 import { CAP_LAST_CAP, CAP_SYS_ADMIN } from "../../uapi/capability.ts";
 import { EINVAL, EPERM } from "../../uapi/errno.ts";
-import { dir, file, type ProcFile } from "./generic.ts";
+import { dir, file, type ProcDir, type ProcEntry, type ProcFile } from "./generic.ts";
 
 /** A number that cannot be changed. */
 function constant(name: string, value: number | string, mode = 0o444): ProcFile<Kernel> {
@@ -69,7 +69,7 @@ function printkLevels(kernel: Kernel): string {
   return `${kernel.printk.console_loglevel}\t4\t1\t7\n`;
 }
 
-export const sysDir = dir<Kernel>("sys", 0o555, [
+const switches = dir<Kernel>("sys", 0o555, [
   dir("fs", 0o555, [
     constant("dentry-state", "0\t0\t45\t0\t0\t0"),
     number(
@@ -169,3 +169,14 @@ export const sysDir = dir<Kernel>("sys", 0o555, [
     constant("swappiness", 60),
   ]),
 ]);
+
+/** The same tables with modes that bind root. */
+function strict(table: ProcDir<Kernel>): ProcDir<Kernel> {
+  const entries = table.entries.map((entry): ProcEntry<Kernel> => {
+    if (entry.kind === "dir") return strict(entry);
+    return entry.kind === "file" ? { ...entry, binds_root: true } : entry;
+  });
+  return { ...table, entries };
+}
+
+export const sysDir = strict(switches);
