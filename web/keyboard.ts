@@ -89,13 +89,38 @@ export class Keyboard {
   /** `send` takes scan codes to the keyboard controller. */
   constructor(private readonly send: (bytes: Uint8Array) => void) {}
 
-  /** Presses a key; a second press without a release between them is the keyboard's auto-repeat. */
-  press(code: string): boolean {
+  /**
+   * Presses a key; a second press without a release between them is the keyboard's auto-repeat. `character` is what it
+   * means to its user: where a US keyboard has it elsewhere (another layout, a program that types), it is typed there.
+   */
+  press(code: string, character = ""): boolean {
+    const wanted = US_KEYS.get(character);
+    const shifted = this.down.has("ShiftLeft") || this.down.has("ShiftRight");
+    if (wanted && (wanted.code !== code || wanted.shift !== shifted)) {
+      this.typeShifted(wanted);
+      return true;
+    }
     const bytes = scancodes(code, true);
     if (bytes.length === 0) return false;
     this.down.add(code);
     this.send(Uint8Array.from(bytes));
     return true;
+  }
+
+  /** Types one character whatever the state of the shift keys, which is put back after it. */
+  private typeShifted({ code, shift }: { code: string; shift: boolean }): void {
+    const held = ["ShiftLeft", "ShiftRight"].filter((key) => this.down.has(key));
+    const stroke = [...scancodes(code, true), ...scancodes(code, false)];
+    if (shift && held.length === 0) {
+      stroke.unshift(...scancodes("ShiftLeft", true));
+      stroke.push(...scancodes("ShiftLeft", false));
+    } else if (!shift) {
+      for (const key of held) {
+        stroke.unshift(...scancodes(key, false));
+        stroke.push(...scancodes(key, true));
+      }
+    }
+    this.send(Uint8Array.from(stroke));
   }
 
   release(code: string): boolean {

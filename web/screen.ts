@@ -53,6 +53,7 @@ export class ScreenView {
   private nrStill = 0;
   private mode = "";
   private transcriptAt_ms = 0;
+  private typing = Promise.resolve();
 
   constructor(
     private readonly elements: ScreenElements,
@@ -104,7 +105,13 @@ export class ScreenView {
   }
 
   /** Types text as on a US keyboard. */
-  async type(text: string): Promise<void> {
+  type(text: string): Promise<void> {
+    // One text after the other: what is typed later must not overtake a long one.
+    this.typing = this.typing.then(() => this.typeInPieces(text));
+    return this.typing;
+  }
+
+  private async typeInPieces(text: string): Promise<void> {
     if (text.length === 1 && this.takeControl()) {
       this.keyboard.press("ControlLeft");
       this.keyboard.type(text.toLowerCase());
@@ -112,8 +119,8 @@ export class ScreenView {
       return;
     }
     for (let i = 0; i < text.length; i += TYPE_CHUNK) {
+      if (i > 0) await new Promise((resolve) => setTimeout(resolve, TYPE_PAUSE_MS));
       this.keyboard.type(text.slice(i, i + TYPE_CHUNK));
-      await new Promise((resolve) => setTimeout(resolve, TYPE_PAUSE_MS));
     }
   }
 
@@ -219,7 +226,7 @@ export class ScreenView {
       if (this.takeControl()) {
         this.keyboard.chord("ControlLeft", event.code);
         event.preventDefault();
-      } else if (this.keyboard.press(event.code)) {
+      } else if (this.keyboard.press(event.code, characterOf(event))) {
         event.preventDefault();
       }
     });
@@ -233,7 +240,7 @@ export class ScreenView {
       const { inputType, data, isComposing } = event as InputEvent;
       if (isComposing) return;
       if (inputType === "deleteContentBackward") this.sendKeys("Backspace");
-      else if (inputType === "insertLineBreak" || inputType === "insertParagraph") this.sendKeys("Enter");
+      else if (inputType === "insertLineBreak" || inputType === "insertParagraph") void this.type("\n");
       else if (data) void this.type(data);
       input.value = " "; // something for Backspace to delete, so that it is reported
     });
@@ -247,4 +254,12 @@ export class ScreenView {
     });
     input.value = " ";
   }
+}
+
+/** The character that a key press means to its user; "" where the key itself is meant (chords, letters under caps lock). */
+function characterOf(event: KeyboardEvent): string {
+  if (event.getModifierState("AltGraph")) return event.key;
+  if (event.ctrlKey || event.altKey) return "";
+  if (event.getModifierState("CapsLock") && /^[a-z]$/i.test(event.key)) return "";
+  return event.key;
 }
