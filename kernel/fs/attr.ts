@@ -8,17 +8,7 @@ import { capable } from "../task/cred.ts";
 import { sendSignal } from "../task/signal.ts";
 import type { Task } from "../task/task.ts";
 import { CAP_CHOWN, CAP_FSETID } from "../uapi/capability.ts";
-import {
-  EACCES,
-  EBADF,
-  EFAULT,
-  EFBIG,
-  EINVAL,
-  EISDIR,
-  EOPNOTSUPP,
-  EPERM,
-  ETXTBSY,
-} from "../uapi/errno.ts";
+import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY } from "../uapi/errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../uapi/fcntl.ts";
 import { RLIMIT_FSIZE } from "../uapi/resource.ts";
 import { SIGXFSZ } from "../uapi/signal.ts";
@@ -34,7 +24,15 @@ import {
   isSymlink,
 } from "../uapi/stat.ts";
 import type { Dentry } from "./dentry.ts";
-import { MAY_WRITE, S_APPEND, S_IMMUTABLE, currentTime, type Iattr, type Inode, type Timespec } from "./inode.ts";
+import {
+  MAY_WRITE,
+  S_APPEND,
+  S_IMMUTABLE,
+  currentTime,
+  type Iattr,
+  type Inode,
+  type Timespec,
+} from "./inode.ts";
 import { LOOKUP_EMPTY, LOOKUP_FOLLOW, userPathAt } from "./namei.ts";
 import type { Path } from "./path.ts";
 import { inodePermission, mountWantWrite, ownerOrCapable } from "./permission.ts";
@@ -143,7 +141,13 @@ function* changeMode(task: Task, path: Path, mode: number): Sleep<number> {
   return yield* setAttributes(task, path.dentry, { mode: bits });
 }
 
-function* changeModeAt(task: Task, dirfd: number, pathname: number, mode: number, flags: number): Sleep<number> {
+function* changeModeAt(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  mode: number,
+  flags: number,
+): Sleep<number> {
   if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
   const path = yield* userPathAt(task, dirfd, pathname, lookupFlags(flags));
   if (isErr(path)) return path;
@@ -164,7 +168,13 @@ export function sys_fchmodat(task: Task, dirfd: number, pathname: number, mode: 
   return changeModeAt(task, dirfd, pathname, mode, 0);
 }
 
-export function sys_fchmodat2(task: Task, dirfd: number, pathname: number, mode: number, flags: number): Sleep<number> {
+export function sys_fchmodat2(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  mode: number,
+  flags: number,
+): Sleep<number> {
   return changeModeAt(task, dirfd, pathname, mode, flags);
 }
 
@@ -289,11 +299,17 @@ export function sys_utimensat(
   const pair = readTimes(task, times, 1);
   if (typeof pair === "number") return pair;
   if (pair[0].nsec === UTIME_OMIT && pair[1].nsec === UTIME_OMIT) return 0;
-  if (!pair.every(({ nsec }) => nsec === UTIME_NOW || nsec === UTIME_OMIT || (nsec >= 0 && nsec < 1e9))) return -EINVAL;
+  if (!pair.every(({ nsec }) => nsec === UTIME_NOW || nsec === UTIME_OMIT || (nsec >= 0 && nsec < 1e9)))
+    return -EINVAL;
   return utimes(task, dirfd, pathname, pair, flags);
 }
 
-export function sys_futimesat(task: Task, dirfd: number, pathname: number, tvp: number): Sleep<number> | number {
+export function sys_futimesat(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  tvp: number,
+): Sleep<number> | number {
   if (tvp === 0) return utimes(task, dirfd, pathname, null, 0);
   const pair = readTimes(task, tvp, 1000);
   if (typeof pair === "number") return pair;

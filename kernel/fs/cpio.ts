@@ -29,7 +29,10 @@ export interface CpioEntry {
 }
 
 /** The entry at `offset` and where the next one starts; a text if there is none. Archives may follow each other. */
-export function readCpioEntry(bytes: Uint8Array, offset: number): { entry: CpioEntry; next: number } | string {
+export function readCpioEntry(
+  bytes: Uint8Array,
+  offset: number,
+): { entry: CpioEntry; next: number } | string {
   if (offset + HEADER_BYTES > bytes.length) return "truncated header";
   const magic = latin1(bytes, offset, offset + 6);
   if (magic === "070707") return "incorrect cpio method used: use -H newc option";

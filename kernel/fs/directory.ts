@@ -7,17 +7,7 @@ import { finish, type Sleep } from "../sched/wait.ts";
 import { capable } from "../task/cred.ts";
 import type { Task } from "../task/task.ts";
 import { CAP_DAC_READ_SEARCH, CAP_MKNOD } from "../uapi/capability.ts";
-import {
-  EBUSY,
-  EEXIST,
-  EINVAL,
-  EISDIR,
-  ENOENT,
-  ENOTDIR,
-  ENOTEMPTY,
-  EPERM,
-  EXDEV,
-} from "../uapi/errno.ts";
+import { EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from "../uapi/errno.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -59,7 +49,12 @@ import { Path } from "./path.ts";
 import { inodePermission, mayCreate, mayDelete, mountWantWrite } from "./permission.ts";
 
 /** The parent directory and the negative dentry for a new name; -EEXIST if it is taken. Linux: filename_create(). */
-function* lookupForCreate(task: Task, dirfd: number, name: string, want_directory: boolean): Sleep<Path | number> {
+function* lookupForCreate(
+  task: Task,
+  dirfd: number,
+  name: string,
+  want_directory: boolean,
+): Sleep<Path | number> {
   const walk = yield* lookupParent(task, dirfd, name);
   if (isErr(walk)) return walk;
   if (walk.last_type !== LAST_NORM) return -EEXIST;
@@ -92,7 +87,13 @@ export function* makeDirectory(task: Task, dirfd: number, name: string, mode: nu
 }
 
 /** `mode` with its file type; `rdev` for devices. No capability check: for the kernel's own nodes use it directly. */
-export function* makeNode(task: Task, dirfd: number, name: string, mode: number, rdev: number): Sleep<number> {
+export function* makeNode(
+  task: Task,
+  dirfd: number,
+  name: string,
+  mode: number,
+  rdev: number,
+): Sleep<number> {
   const type = mode & S_IFMT;
   if (type === S_IFDIR) return -EPERM;
   if (![0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK].includes(type)) return -EINVAL;
@@ -326,7 +327,13 @@ export function sys_mkdir(task: Task, pathname: number, mode: number): Sleep<num
   return sys_mkdirat(task, AT_FDCWD, pathname, mode);
 }
 
-export function sys_mknodat(task: Task, dirfd: number, pathname: number, mode: number, dev: number): Sleep<number> {
+export function sys_mknodat(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  mode: number,
+  dev: number,
+): Sleep<number> {
   return withName(task, pathname, (name) => makeNode(task, dirfd, name, mode, dev >>> 0));
 }
 
@@ -357,7 +364,12 @@ export function sys_link(task: Task, oldpath: number, newpath: number): Sleep<nu
   return sys_linkat(task, AT_FDCWD, oldpath, AT_FDCWD, newpath, 0);
 }
 
-export function sys_unlinkat(task: Task, dirfd: number, pathname: number, flags: number): Sleep<number> | number {
+export function sys_unlinkat(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  flags: number,
+): Sleep<number> | number {
   if (flags & ~AT_REMOVEDIR) return -EINVAL;
   const remove = flags & AT_REMOVEDIR ? removeDirectory : unlinkName;
   return withName(task, pathname, (name) => remove(task, dirfd, name));

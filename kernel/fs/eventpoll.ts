@@ -253,7 +253,13 @@ function sendEvents(task: Task, ep: EventPoll, ptr: number, maxevents: number): 
   return count;
 }
 
-function* epollWait(task: Task, epfd: number, events: number, maxevents: number, deadline_ns: number): Sleep<number> {
+function* epollWait(
+  task: Task,
+  epfd: number,
+  events: number,
+  maxevents: number,
+  deadline_ns: number,
+): Sleep<number> {
   if (maxevents <= 0 || maxevents > Math.floor(0x7fffffff / EPOLL_EVENT_BYTES)) return -EINVAL;
   const file = task.files.get(epfd);
   if (isErr(file)) return file;

@@ -117,4 +117,3 @@ export class File {
     inode.evictIfUnused();
   }
 }
-

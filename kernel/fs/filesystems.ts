@@ -7,7 +7,14 @@ import { FS_REQUIRES_DEV, type FileSystemType } from "./superblock.ts";
 import { ramfsType, tmpfsType } from "./tmpfs/super.ts";
 import type { Vfs } from "./vfs.ts";
 
-export const filesystemTable: readonly FileSystemType[] = [procType, tmpfsType, devtmpfsType, devptsType, ramfsType, v9fsType];
+export const filesystemTable: readonly FileSystemType[] = [
+  procType,
+  tmpfsType,
+  devtmpfsType,
+  devptsType,
+  ramfsType,
+  v9fsType,
+];
 
 /** The text of /proc/filesystems: file systems without a device say "nodev". */
 export function showFilesystems(vfs: Vfs): string {

@@ -22,7 +22,10 @@ interface Entry {
 /** A cpio archive in the newc format, written independently of cpio.ts. */
 function cpio(entries: Entry[]): Uint8Array {
   let text = "";
-  for (const { name, mode, body = "", ino = 0, nlink = 1, rdev = [0, 0] } of [...entries, { name: "TRAILER!!!", mode: 0 }]) {
+  for (const { name, mode, body = "", ino = 0, nlink = 1, rdev = [0, 0] } of [
+    ...entries,
+    { name: "TRAILER!!!", mode: 0 },
+  ]) {
     const fields = [ino, mode, 7, 8, nlink, 1234567890, body.length, 3, 1, ...rdev, name.length + 1, 0];
     text += `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}${name}\0`;
     text += "\0".repeat(-text.length & 3);
@@ -70,14 +73,23 @@ test("makes files, directories, links, devices with owner, mode and time", () =>
 test("archives follow each other, plain and gzipped, with padding; later files replace earlier ones", () => {
   const first = cpio([{ name: "f", mode: S_IFREG | 0o644, body: "a long first text" }]);
   const second = gzipSync(cpio([{ name: "f", mode: S_IFREG | 0o644, body: "second" }]));
-  const third = gzipSync(cpio([{ name: "g", mode: S_IFREG | 0o644, body: "x".repeat(50000) }]), { filename: "name" });
+  const third = gzipSync(cpio([{ name: "g", mode: S_IFREG | 0o644, body: "x".repeat(50000) }]), {
+    filename: "name",
+  });
   expect(run(unpack(task, join(first, new Uint8Array(8), second, third, new Uint8Array(100))))).toBeNull();
   expect(contents("/f")).toBe("second");
   expect(contents("/g")).toBe("x".repeat(50000));
 });
 
 test("says what is wrong", () => {
-  expect(run(unpack(task, Uint8Array.from("garbage", (c) => c.charCodeAt(0))))).toMatch(/invalid magic/);
+  expect(
+    run(
+      unpack(
+        task,
+        Uint8Array.from("garbage", (c) => c.charCodeAt(0)),
+      ),
+    ),
+  ).toMatch(/invalid magic/);
   const zipped = gzipSync(cpio([{ name: "f", mode: S_IFREG | 0o644, body: "text" }]));
   zipped[zipped.length - 6] ^= 1;
   expect(run(unpack(task, zipped))).toMatch(/junk/);

@@ -166,7 +166,10 @@ function* setOwnerAndTimes(task: Task, name: string, entry: CpioEntry): Sleep<vo
 }
 
 /** Unpacks the gzip member at `start`; a text if it cannot be. RFC 1952. */
-export function inflateMember(bytes: Uint8Array, start: number): { bytes: Uint8Array; next: number } | string {
+export function inflateMember(
+  bytes: Uint8Array,
+  start: number,
+): { bytes: Uint8Array; next: number } | string {
   const body = gzipBody(bytes, start);
   if (body < 0) return "invalid magic at start of compressed archive";
   const chunks: Uint8Array[] = [];

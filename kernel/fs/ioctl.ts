@@ -56,4 +56,3 @@ function* finishIoctl(file: File, operation: Sleep<number>): Sleep<number> {
     file.put();
   }
 }
-

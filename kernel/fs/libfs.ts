@@ -20,7 +20,13 @@ export function initOwner(task: Task, inode: Inode, dir: Inode): void {
 }
 
 /** New position of a seekable file, `size` being its end; holes are not known. Linux: generic_file_llseek_size(). */
-export function seekPosition(file: File, offset: number, whence: number, size: number, maxbytes: number): number {
+export function seekPosition(
+  file: File,
+  offset: number,
+  whence: number,
+  size: number,
+  maxbytes: number,
+): number {
   let pos: number;
   switch (whence) {
     case SEEK_SET:
@@ -111,4 +117,3 @@ export function isEmptyDirectory(dentry: Dentry): boolean {
 export const storedSymlinkOperations: InodeOperations = {
   readlink: (_task, inode) => inode.private_data as string,
 };
-

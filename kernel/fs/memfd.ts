@@ -25,7 +25,8 @@ const MFD_NOEXEC_SEAL = 0x0008;
 const MFD_EXEC = 0x0010;
 /** Name with its "memfd:" and zero fits NAME_MAX. */
 const MFD_NAME_MAX = 249;
-const ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC;
+const ALL_SEALS =
+  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC;
 
 /** An unnamed tmpfs file. Linux: shmem_file_setup(). */
 export function createShmFile(task: Task, name: string, mode: number, size = 0): File | number {

@@ -2,11 +2,39 @@ import { beforeEach, expect, test } from "vitest";
 import { isErr } from "../lib/err.ts";
 import type { Task } from "../task/task.ts";
 import { becomeUser, fakeKernel, fakeTask, run } from "../testing/fake_machine.ts";
-import { EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from "../uapi/errno.ts";
-import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY, RENAME_EXCHANGE } from "../uapi/fcntl.ts";
+import {
+  EACCES,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ELOOP,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EXDEV,
+} from "../uapi/errno.ts";
+import {
+  AT_FDCWD,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_WRONLY,
+  RENAME_EXCHANGE,
+} from "../uapi/fcntl.ts";
 import { S_IFMT, S_IFREG } from "../uapi/stat.ts";
 import { setAttributes } from "./attr.ts";
-import { makeDirectory, makeLink, makeSymlink, removeDirectory, renameName, unlinkName } from "./directory.ts";
+import {
+  makeDirectory,
+  makeLink,
+  makeSymlink,
+  removeDirectory,
+  renameName,
+  unlinkName,
+} from "./directory.ts";
 import { LOOKUP_FOLLOW, lookupPath, pathName } from "./namei.ts";
 import { mountNew } from "./namespace.ts";
 import { openAt } from "./open.ts";
@@ -21,7 +49,8 @@ const mkdir = (name: string) => run(makeDirectory(task, AT_FDCWD, name, 0o777));
 const symlink = (target: string, name: string) => run(makeSymlink(task, target, AT_FDCWD, name));
 const unlink = (name: string) => run(unlinkName(task, AT_FDCWD, name));
 const rmdir = (name: string) => run(removeDirectory(task, AT_FDCWD, name));
-const rename = (from: string, to: string, flags = 0) => run(renameName(task, AT_FDCWD, from, AT_FDCWD, to, flags));
+const rename = (from: string, to: string, flags = 0) =>
+  run(renameName(task, AT_FDCWD, from, AT_FDCWD, to, flags));
 const lookup = (name: string, flags = LOOKUP_FOLLOW) => run(lookupPath(task, AT_FDCWD, name, flags));
 function touch(name: string, flags = O_CREAT | O_WRONLY): number {
   const file = run(openAt(task, AT_FDCWD, name, flags, 0o666));
@@ -152,7 +181,8 @@ test("link counts, and EXDEV across mounts", () => {
 test("rights of an ordinary user", () => {
   mkdir("/secret");
   mkdir("/tmp");
-  const chmod = (name: string, mode: number) => run(setAttributes(task, (lookup(name) as Path).dentry, { mode }));
+  const chmod = (name: string, mode: number) =>
+    run(setAttributes(task, (lookup(name) as Path).dentry, { mode }));
   touch("/secret/f");
   touch("/tmp/roots");
   chmod("/secret", 0o700);

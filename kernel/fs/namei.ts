@@ -11,15 +11,7 @@ import { isErr } from "../lib/err.ts";
 import { readUserString } from "../mm/usercopy.ts";
 import { finish, isSleep, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
-import {
-  EAGAIN,
-  EBADF,
-  ELOOP,
-  ENAMETOOLONG,
-  ENOENT,
-  ENOTDIR,
-  EXDEV,
-} from "../uapi/errno.ts";
+import { EAGAIN, EBADF, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from "../uapi/errno.ts";
 import {
   AT_FDCWD,
   NAME_MAX,
@@ -92,14 +84,26 @@ function startOf(task: Task, dirfd: number, name: string, resolve: number): Path
 }
 
 /** Starts a walk of `name` from `dirfd` (AT_FDCWD: the working directory). */
-export function startWalk(task: Task, dirfd: number, name: string, flags: number, resolve = 0): Walk | number {
+export function startWalk(
+  task: Task,
+  dirfd: number,
+  name: string,
+  flags: number,
+  resolve = 0,
+): Walk | number {
   if (name === "" && (flags & LOOKUP_EMPTY) === 0) return -ENOENT;
   const start = startOf(task, dirfd | 0, name, resolve);
   return isErr(start) ? start : new Walk(task, start, flags, resolve);
 }
 
 /** Finds the object that `name` means. Linux: filename_lookup(). */
-export function* lookupPath(task: Task, dirfd: number, name: string, flags: number, resolve = 0): Sleep<Path | number> {
+export function* lookupPath(
+  task: Task,
+  dirfd: number,
+  name: string,
+  flags: number,
+  resolve = 0,
+): Sleep<Path | number> {
   const walk = startWalk(task, dirfd, name, flags, resolve);
   if (isErr(walk)) return walk;
   const error = yield* walkToLast(walk, name);
@@ -346,7 +350,8 @@ export function touchAccess(mnt: Mount, inode: Inode): void {
   const now = currentTime(kernel);
   if (mnt.flags & MNT_RELATIME) {
     const { atime } = inode;
-    const isOlder = (than: typeof atime) => than.sec > atime.sec || (than.sec === atime.sec && than.nsec >= atime.nsec);
+    const isOlder = (than: typeof atime) =>
+      than.sec > atime.sec || (than.sec === atime.sec && than.nsec >= atime.nsec);
     if (!isOlder(inode.mtime) && !isOlder(inode.ctime) && now.sec - atime.sec < 24 * 3600) return;
   } else if (now === inode.atime) return;
   inode.atime = now;
@@ -375,7 +380,8 @@ export function pathNameRaw(path: Path, root: Path | null): string {
     if (dentry === mnt.root) {
       if (!mnt.parent) {
         // The top: the root of the namespace, or of a detached mount.
-        if (root && mnt !== root.mnt && !mnt.sb.kernel.vfs.mounts.isAttached(mnt)) return `(unreachable)${text || "/"}`;
+        if (root && mnt !== root.mnt && !mnt.sb.kernel.vfs.mounts.isAttached(mnt))
+          return `(unreachable)${text || "/"}`;
         break;
       }
       dentry = mnt.mountpoint!;

@@ -202,7 +202,9 @@ export function* mountNew(
   const type = vfs.fs_types.get(type_name);
   if (!type) return -ENODEV;
   if (!isDirectory(at.dentry.inode!.mode)) return -ENOTDIR;
-  const sb = yield* finish(type.mount(task.kernel, source, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_SILENT), data));
+  const sb = yield* finish(
+    type.mount(task.kernel, source, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_SILENT), data),
+  );
   if (isErr(sb)) return sb;
   const { mounts } = vfs;
   const top = mounts.cross(at);
@@ -253,7 +255,8 @@ function moveMount(vfs: Vfs, from: Path, at: Path): number {
 function remount(at: Path, flags: number, data: string): number {
   const { mnt } = at;
   if (at.dentry !== mnt.root) return -EINVAL;
-  const kept = flags & (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME) ? 0 : mnt.flags & ATIME_FLAGS;
+  const kept =
+    flags & (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME) ? 0 : mnt.flags & ATIME_FLAGS;
   const new_flags = kept ? (mountFlags(flags) & ~ATIME_FLAGS) | kept : mountFlags(flags);
   if (!(flags & MS_BIND)) {
     const { sb } = mnt;

@@ -112,7 +112,9 @@ export function* openAt(
 ): Sleep<File | number> {
   const exclusive = (flags & (O_CREAT | O_EXCL)) === (O_CREAT | O_EXCL);
   const how =
-    (flags & O_NOFOLLOW || exclusive ? 0 : LOOKUP_FOLLOW) | (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0) | lookup_empty;
+    (flags & O_NOFOLLOW || exclusive ? 0 : LOOKUP_FOLLOW) |
+    (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0) |
+    lookup_empty;
   const walk = startWalk(task, dirfd, name, how, resolve);
   if (isErr(walk)) return walk;
   const error = yield* walkToLast(walk, name);
@@ -140,7 +142,8 @@ function* walkLastOrCreate(walk: Walk, flags: number, mode: number): Sleep<numbe
       return error ? error : -EISDIR;
     }
     // "name/" with O_CREAT: a directory cannot be made this way.
-    const trailing_slash = (walk.flags & (LOOKUP_DIRECTORY | LOOKUP_FOLLOW)) === (LOOKUP_DIRECTORY | LOOKUP_FOLLOW);
+    const trailing_slash =
+      (walk.flags & (LOOKUP_DIRECTORY | LOOKUP_FOLLOW)) === (LOOKUP_DIRECTORY | LOOKUP_FOLLOW);
     if (trailing_slash && !(flags & O_DIRECTORY)) return -EISDIR;
     const dir_path = walk.path;
     const error = yield* walkInto(walk, walk.last);

@@ -43,7 +43,9 @@ export function inodePermission(task: Task, inode: Inode, mask: number): MaySlee
     if (isStored && (inode.sb.flags & MS_RDONLY) !== 0) return -EROFS;
     if (inode.flags & S_IMMUTABLE) return -EPERM;
   }
-  return inode.ops.permission ? inode.ops.permission(task, inode, mask) : genericPermission(task, inode, mask);
+  return inode.ops.permission
+    ? inode.ops.permission(task, inode, mask)
+    : genericPermission(task, inode, mask);
 }
 
 /** -EROFS if nothing may be changed through this mount. Linux: mnt_want_write(). */

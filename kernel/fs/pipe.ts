@@ -322,7 +322,7 @@ function pipeRelease(file: File): void {
   const pipe = pipeOf(file);
   if (file.isReadable) pipe.nr_readers--;
   if (file.isWritable) pipe.nr_writers--;
-  if (pipe.nr_readers === 0 !== (pipe.nr_writers === 0) || pipe.nr_files > 1) {
+  if ((pipe.nr_readers === 0) !== (pipe.nr_writers === 0) || pipe.nr_files > 1) {
     pipe.rd_wait.wakeUpAll();
     pipe.wr_wait.wakeUpAll();
   }
@@ -356,7 +356,8 @@ function* fifoOpen(task: Task, inode: Inode, file: File): Sleep<number> {
       pipe.r_counter++;
       if (pipe.nr_readers++ === 0) pipe.wr_wait.wakeUpAll();
       if (pipe.nr_writers === 0) {
-        if (file.f_flags & O_NONBLOCK) file.pipe_w_counter = pipe.w_counter; // no hang-up until a writer was here
+        if (file.f_flags & O_NONBLOCK)
+          file.pipe_w_counter = pipe.w_counter; // no hang-up until a writer was here
         else error = yield* waitForPartner(task, pipe.rd_wait, pipe, "w_counter");
       }
       if (error && --pipe.nr_readers === 0) pipe.wr_wait.wakeUpAll();
@@ -437,7 +438,8 @@ export function sys_pipe2(task: Task, pipefd: number, flags: number): number {
     return rfd;
   }
   const wfd = task.files.install(task, writer, cloexec);
-  const failed = wfd < 0 ? wfd : putUser32(task, pipefd, rfd) < 0 || putUser32(task, pipefd + 4, wfd) < 0 ? -EFAULT : 0;
+  const failed =
+    wfd < 0 ? wfd : putUser32(task, pipefd, rfd) < 0 || putUser32(task, pipefd + 4, wfd) < 0 ? -EFAULT : 0;
   if (failed) {
     for (const fd of wfd < 0 ? [rfd] : [rfd, wfd]) {
       const file = task.files.take(fd);
@@ -465,7 +467,8 @@ export function setPipeSize(task: Task, file: File, size_bytes: number): number 
   let nr_slots = 1;
   while (nr_slots * PAGE_SIZE < size_bytes) nr_slots *= 2;
   const size = nr_slots * PAGE_SIZE;
-  if (nr_slots > pipe.nr_slots && size > task.kernel.vfs.pipe_max_size && !capable(task, CAP_SYS_RESOURCE)) return -EPERM;
+  if (nr_slots > pipe.nr_slots && size > task.kernel.vfs.pipe_max_size && !capable(task, CAP_SYS_RESOURCE))
+    return -EPERM;
   const error = pipe.resize(nr_slots);
   return error ? error : size;
 }

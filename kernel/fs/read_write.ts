@@ -68,7 +68,13 @@ function checkWrite(task: Task, file: File, from: IovIter, pos: number): number 
 }
 
 /** Writes at the position the file says (`use_f_pos`) or at `pos`; moves f_pos in the first case. Linux: vfs_write(). */
-function writeFile(task: Task, file: File, from: IovIter, pos: number, use_f_pos: boolean): number | Sleep<number> {
+function writeFile(
+  task: Task,
+  file: File,
+  from: IovIter,
+  pos: number,
+  use_f_pos: boolean,
+): number | Sleep<number> {
   if (!file.isWritable) return -EBADF;
   if (!file.ops.write) return -EINVAL;
   const at = checkWrite(task, file, from, pos);
@@ -85,7 +91,13 @@ function writeFile(task: Task, file: File, from: IovIter, pos: number, use_f_pos
   return finishWrite(task, file, result, at, use_f_pos);
 }
 
-function* finishWrite(task: Task, file: File, result: Sleep<number>, at: number, use_f_pos: boolean): Sleep<number> {
+function* finishWrite(
+  task: Task,
+  file: File,
+  result: Sleep<number>,
+  at: number,
+  use_f_pos: boolean,
+): Sleep<number> {
   file.get();
   try {
     const count = yield* result;
@@ -99,7 +111,13 @@ function* finishWrite(task: Task, file: File, result: Sleep<number>, at: number,
   }
 }
 
-function readFile(task: Task, file: File, to: IovIter, pos: number, use_f_pos: boolean): number | Sleep<number> {
+function readFile(
+  task: Task,
+  file: File,
+  to: IovIter,
+  pos: number,
+  use_f_pos: boolean,
+): number | Sleep<number> {
   task.syscr++;
   const result = readAt(task, file, to, pos);
   if (typeof result === "number") {
@@ -109,7 +127,13 @@ function readFile(task: Task, file: File, to: IovIter, pos: number, use_f_pos: b
   return finishRead(task, file, result, pos, use_f_pos);
 }
 
-function* finishRead(task: Task, file: File, result: Sleep<number>, pos: number, use_f_pos: boolean): Sleep<number> {
+function* finishRead(
+  task: Task,
+  file: File,
+  result: Sleep<number>,
+  pos: number,
+  use_f_pos: boolean,
+): Sleep<number> {
   file.get();
   try {
     const count = yield* result;
@@ -206,12 +230,24 @@ export function sys_writev(task: Task, fd: number, vec: number, vlen: number): n
 }
 
 /** The position of preadv and pwritev comes as two halves; on 64 bits the first holds it all. */
-export function sys_preadv(task: Task, fd: number, vec: number, vlen: number, pos: number): number | Sleep<number> {
+export function sys_preadv(
+  task: Task,
+  fd: number,
+  vec: number,
+  vlen: number,
+  pos: number,
+): number | Sleep<number> {
   if (pos < 0) return -EINVAL;
   return readVector(task, fd, vec, vlen, pos);
 }
 
-export function sys_pwritev(task: Task, fd: number, vec: number, vlen: number, pos: number): number | Sleep<number> {
+export function sys_pwritev(
+  task: Task,
+  fd: number,
+  vec: number,
+  vlen: number,
+  pos: number,
+): number | Sleep<number> {
   if (pos < 0) return -EINVAL;
   return writeVector(task, fd, vec, vlen, pos, 0);
 }
@@ -271,7 +307,8 @@ function writeVector(
   const from = userIovec(task, vec, vlen);
   if (isErr(from)) return from;
   if (from.count === 0) return file.isWritable ? 0 : -EBADF;
-  const at = flags & RWF_APPEND && isRegular(file.inode.mode) ? file.inode.size : use_f_pos ? file.f_pos : pos;
+  const at =
+    flags & RWF_APPEND && isRegular(file.inode.mode) ? file.inode.size : use_f_pos ? file.f_pos : pos;
   return writeFile(task, file, from, at, use_f_pos);
 }
 
@@ -318,7 +355,13 @@ export function* copyBetween(
   return done;
 }
 
-export function* sys_sendfile(task: Task, out_fd: number, in_fd: number, offset: number, count: number): Sleep<number> {
+export function* sys_sendfile(
+  task: Task,
+  out_fd: number,
+  in_fd: number,
+  offset: number,
+  count: number,
+): Sleep<number> {
   const input = task.files.get(in_fd);
   if (isErr(input)) return input;
   if (!input.isReadable) return -EBADF;

@@ -62,7 +62,11 @@ class PollWaiter implements PollTable, WaitEntry {
  * Repeats `scan` until it counts something, a signal comes (-EINTR) or the deadline (monotonic, Infinity for none)
  * passes. `scan` registers with the table when it gets one.
  */
-function* pollUntil(task: Task, deadline_ns: number, scan: (table: PollTable | null) => number): Sleep<number> {
+function* pollUntil(
+  task: Task,
+  deadline_ns: number,
+  scan: (table: PollTable | null) => number,
+): Sleep<number> {
   const { time, sched } = task.kernel;
   if (deadline_ns <= 0) return scan(null);
   const waiter = new PollWaiter(task);
@@ -150,7 +154,8 @@ function checkCount(task: Task, nfds: number): number {
 export function* sys_poll(task: Task, ufds: number, nfds: number, timeout_ms: number): Sleep<number> {
   const error = checkCount(task, nfds);
   if (error) return error;
-  const deadline_ns = timeout_ms < 0 ? Infinity : timeout_ms === 0 ? 0 : task.kernel.time.monotonic_ns() + timeout_ms * 1e6;
+  const deadline_ns =
+    timeout_ms < 0 ? Infinity : timeout_ms === 0 ? 0 : task.kernel.time.monotonic_ns() + timeout_ms * 1e6;
   return yield* pollRestartable(task, ufds, nfds, deadline_ns);
 }
 

@@ -160,7 +160,14 @@ function* splice(
     const pos = readOffset(task, output, off_out);
     if (pos === null) return -EFAULT;
     if (pos < 0) return -EINVAL;
-    const done = yield* pipeToFile(task, ipipe, output, pos, count, asked_nonblock || (input.f_flags & O_NONBLOCK) !== 0);
+    const done = yield* pipeToFile(
+      task,
+      ipipe,
+      output,
+      pos,
+      count,
+      asked_nonblock || (input.f_flags & O_NONBLOCK) !== 0,
+    );
     return done > 0 ? storeOffset(task, output, off_out, pos + done) || done : done;
   }
   if (opipe) {
@@ -207,7 +214,13 @@ export function sys_splice(
   return holding(input, output, splice(task, input, off_in, output, off_out, count, flags));
 }
 
-export function sys_tee(task: Task, fd_in: number, fd_out: number, length: number, flags: number): MaySleep<number> {
+export function sys_tee(
+  task: Task,
+  fd_in: number,
+  fd_out: number,
+  length: number,
+  flags: number,
+): MaySleep<number> {
   if (flags & ~SPLICE_FLAGS) return -EINVAL;
   if (length === 0) return 0;
   const input = task.files.get(fd_in);
@@ -224,7 +237,13 @@ export function sys_tee(task: Task, fd_in: number, fd_out: number, length: numbe
 }
 
 /** User pages are copied into the pipe, not gifted: a program cannot tell, but for changing them afterwards. */
-export function sys_vmsplice(task: Task, fd: number, iov: number, nr_segs: number, flags: number): MaySleep<number> {
+export function sys_vmsplice(
+  task: Task,
+  fd: number,
+  iov: number,
+  nr_segs: number,
+  flags: number,
+): MaySleep<number> {
   if (flags & ~SPLICE_FLAGS) return -EINVAL;
   const file = task.files.get(fd);
   if (isErr(file)) return file;

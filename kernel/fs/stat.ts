@@ -108,7 +108,13 @@ function putStat(task: Task, ptr: number, stat: Kstat): number {
   return copyToUser(task, ptr, bytes);
 }
 
-function* statPath(task: Task, dirfd: number, pathname: number, statbuf: number, flags: number): Sleep<number> {
+function* statPath(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  statbuf: number,
+  flags: number,
+): Sleep<number> {
   const path = yield* userPathAt(task, dirfd, pathname, lookupFlags(flags));
   if (isErr(path)) return path;
   return yield* statInode(task, path.dentry.inode!, statbuf);
@@ -194,7 +200,13 @@ export function* sys_statx(
 }
 
 /** Rights by real ids (access(2)) or effective ones (AT_EACCESS). Linux: do_faccessat(). */
-function* checkAccess(task: Task, dirfd: number, pathname: number, mode: number, flags: number): Sleep<number> {
+function* checkAccess(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  mode: number,
+  flags: number,
+): Sleep<number> {
   if (mode & ~(R_OK | W_OK | X_OK)) return -EINVAL;
   if (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
   const { cred } = task;
@@ -229,7 +241,13 @@ export function sys_faccessat(task: Task, dirfd: number, pathname: number, mode:
   return checkAccess(task, dirfd, pathname, mode, 0);
 }
 
-export function sys_faccessat2(task: Task, dirfd: number, pathname: number, mode: number, flags: number): Sleep<number> {
+export function sys_faccessat2(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  mode: number,
+  flags: number,
+): Sleep<number> {
   return checkAccess(task, dirfd, pathname, mode, flags);
 }
 
@@ -243,7 +261,12 @@ export function* sys_readlinkat(
   if (bufsiz <= 0) return -EINVAL;
   const name = getName(task, pathname);
   if (typeof name === "number") return name;
-  const path = yield* lookupPath(task, dirfd, name, name === "" ? lookupFlags(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) : 0);
+  const path = yield* lookupPath(
+    task,
+    dirfd,
+    name,
+    name === "" ? lookupFlags(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) : 0,
+  );
   if (isErr(path)) return path;
   const inode = path.dentry.inode!;
   if (!isSymlink(inode.mode) || !inode.ops.readlink) return name === "" ? -ENOENT : -EINVAL;

@@ -53,7 +53,13 @@ export function sys_sync_file_range(
 }
 
 /** Advice is checked and not needed: nothing is read ahead. */
-export function sys_fadvise64(task: Task, fd: number, _offset: number, length: number, advice: number): number {
+export function sys_fadvise64(
+  task: Task,
+  fd: number,
+  _offset: number,
+  length: number,
+  advice: number,
+): number {
   const file = task.files.get(fd);
   if (isErr(file)) return file;
   if (isFifo(file.inode.mode)) return -ESPIPE;

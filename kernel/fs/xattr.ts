@@ -61,7 +61,9 @@ function* setAttribute(
   const inode = path.dentry.inode!;
   const denied = yield* checkName(task, inode, name, MAY_WRITE);
   if (denied) return denied;
-  return inode.ops.setxattr ? yield* finish(inode.ops.setxattr(task, inode, name, bytes, flags)) : -EOPNOTSUPP;
+  return inode.ops.setxattr
+    ? yield* finish(inode.ops.setxattr(task, inode, name, bytes, flags))
+    : -EOPNOTSUPP;
 }
 
 function* getAttribute(task: Task, path: Path, name_ptr: number, value: number, size: number): Sleep<number> {
@@ -100,7 +102,12 @@ function* removeAttribute(task: Task, path: Path, name_ptr: number): Sleep<numbe
   return inode.ops.removexattr ? yield* finish(inode.ops.removexattr(task, inode, name)) : -EOPNOTSUPP;
 }
 
-function* onPath(task: Task, pathname: number, flags: number, call: (path: Path) => Sleep<number>): Sleep<number> {
+function* onPath(
+  task: Task,
+  pathname: number,
+  flags: number,
+  call: (path: Path) => Sleep<number>,
+): Sleep<number> {
   const path = yield* userPathAt(task, AT_FDCWD, pathname, flags);
   return isErr(path) ? path : yield* call(path);
 }
@@ -110,15 +117,36 @@ function onFd(task: Task, fd: number, call: (path: Path) => Sleep<number>): Slee
   return isErr(file) ? file : call(file.path);
 }
 
-export function sys_setxattr(task: Task, path: number, name: number, value: number, size: number, flags: number) {
+export function sys_setxattr(
+  task: Task,
+  path: number,
+  name: number,
+  value: number,
+  size: number,
+  flags: number,
+) {
   return onPath(task, path, LOOKUP_FOLLOW, (at) => setAttribute(task, at, name, value, size, flags));
 }
 
-export function sys_lsetxattr(task: Task, path: number, name: number, value: number, size: number, flags: number) {
+export function sys_lsetxattr(
+  task: Task,
+  path: number,
+  name: number,
+  value: number,
+  size: number,
+  flags: number,
+) {
   return onPath(task, path, 0, (at) => setAttribute(task, at, name, value, size, flags));
 }
 
-export function sys_fsetxattr(task: Task, fd: number, name: number, value: number, size: number, flags: number) {
+export function sys_fsetxattr(
+  task: Task,
+  fd: number,
+  name: number,
+  value: number,
+  size: number,
+  flags: number,
+) {
   return onFd(task, fd, (at) => setAttribute(task, at, name, value, size, flags));
 }
 

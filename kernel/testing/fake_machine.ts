@@ -66,7 +66,10 @@ export function fakeKernel(): FakeKernel {
     get jiffies() {
       return Math.floor(kernel.fake_now_ns / 1e7);
     },
-    realtime: () => ({ sec: 1_700_000_000 + Math.floor(kernel.fake_now_ns / 1e9), nsec: kernel.fake_now_ns % 1e9 }),
+    realtime: () => ({
+      sec: 1_700_000_000 + Math.floor(kernel.fake_now_ns / 1e9),
+      nsec: kernel.fake_now_ns % 1e9,
+    }),
     startTimer: () => ({}),
     cancelTimer: () => true,
     boot_time: { sec: 1_700_000_000, nsec: 0 },
@@ -94,7 +97,14 @@ export function fakeKernel(): FakeKernel {
     sched,
     tasks: new TaskTable(),
     devices: new DeviceRegistry(),
-    uts: { sysname: "Linux", nodename: "fake", release: "6.1.0", version: "#1", machine: "x86_64", domainname: "(none)" },
+    uts: {
+      sysname: "Linux",
+      nodename: "fake",
+      release: "6.1.0",
+      version: "#1",
+      machine: "x86_64",
+      domainname: "(none)",
+    },
     commit: { committed: 0, limit: 0, overcommit_memory: 0, overcommit_ratio: 50 },
     ttys: [],
   });
@@ -128,7 +138,9 @@ export function fakeTask(kernel: Kernel): Task {
 export function becomeUser(task: Task, uid: number, gid = uid): void {
   const cred = task.cred.clone();
   Object.assign(cred, { uid, euid: uid, suid: uid, fsuid: uid, gid, egid: gid, sgid: gid, fsgid: gid });
-  cred.cap_effective = new (cred.cap_effective.constructor as new (lo: number, hi: number) => typeof cred.cap_effective)(0, 0);
+  cred.cap_effective = new (
+    cred.cap_effective.constructor as new (lo: number, hi: number) => typeof cred.cap_effective
+  )(0, 0);
   task.cred = cred;
 }
 

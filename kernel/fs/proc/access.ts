@@ -9,7 +9,8 @@ export function mayAccess(reader: Task, subject: Task): boolean {
   if (reader.tgid === subject.tgid || capable(reader, CAP_SYS_PTRACE)) return true;
   const { fsuid, fsgid } = reader.cred;
   const { uid, euid, suid, gid, egid, sgid } = subject.cred;
-  const is_same = [uid, euid, suid].every((id) => id === fsuid) && [gid, egid, sgid].every((id) => id === fsgid);
+  const is_same =
+    [uid, euid, suid].every((id) => id === fsuid) && [gid, egid, sgid].every((id) => id === fsgid);
   return is_same && (!subject.mm || subject.mm.dumpable === 1);
 }
 

@@ -39,7 +39,11 @@ function actions(task: Task): { ignored: SigSet; caught: SigSet } {
 function usage(task: Task, whole: boolean) {
   const { signal } = task;
   const total = { utime_ns: 0, stime_ns: 0, min_flt: 0, maj_flt: 0 };
-  const threads = !whole ? [task] : signal.threads.includes(task) ? signal.threads : [task, ...signal.threads];
+  const threads = !whole
+    ? [task]
+    : signal.threads.includes(task)
+      ? signal.threads
+      : [task, ...signal.threads];
   if (whole) {
     total.utime_ns = signal.utime_ns;
     total.stime_ns = signal.stime_ns;

@@ -164,7 +164,13 @@ function pidEntries(is_process: boolean): ProcEntry<Task>[] {
     ...(is_process ? [file("mountstats", 0o400, showMountstats)] : []),
     file("oom_score", 0o444, (task) => `${oomScore(task.group_leader)}\n`),
     file("oom_score_adj", 0o644, (task) => `${task.signal.oom_score_adj}\n`, storeOomScoreAdj),
-    file("personality", 0o400, (task) => `${(task.personality >>> 0).toString(16).padStart(8, "0")}\n`, undefined, accessOnly),
+    file(
+      "personality",
+      0o400,
+      (task) => `${(task.personality >>> 0).toString(16).padStart(8, "0")}\n`,
+      undefined,
+      accessOnly,
+    ),
     placeLink("root", rootOf),
     file("smaps", 0o444, showSmaps, undefined, accessOnly),
     ...(is_process ? [file("smaps_rollup", 0o444, showSmapsRollup, undefined, accessOnly)] : []),
@@ -199,4 +205,3 @@ const taskDir = dir<Task>("task", 0o555, [], {
 
 /** /proc/PID. */
 export const tgidDir = dir<Task>("", 0o555, [taskDir, ...pidEntries(true)]);
-

@@ -41,7 +41,8 @@ export function showCpuinfo(kernel: Kernel): string {
   const leaf0 = cpu.cpuid(0, 0);
   const leaf1 = cpu.cpuid(1, 0);
   const max_extended = cpu.cpuid(0x80000000, 0).eax >>> 0;
-  const extended = (leaf: number) => (max_extended >= leaf ? cpu.cpuid(leaf, 0) : { eax: 0, ebx: 0, ecx: 0, edx: 0 });
+  const extended = (leaf: number) =>
+    max_extended >= leaf ? cpu.cpuid(leaf, 0) : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
   const extended1 = extended(0x80000001);
   const leaf7 = leaf0.eax >= 7 ? cpu.cpuid(7, 0) : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
   let family = (leaf1.eax >>> 8) & 0xf;
@@ -54,7 +55,9 @@ export function showCpuinfo(kernel: Kernel): string {
       const { eax, ebx, ecx, edx } = cpu.cpuid(leaf, 0);
       return [eax, ebx, ecx, edx];
     });
-    model_name = registersText(...words).replace(/\0.*$/s, "").trim();
+    model_name = registersText(...words)
+      .replace(/\0.*$/s, "")
+      .trim();
   }
   const flags = [
     ...names(leaf1.edx, LEAF1_EDX),

@@ -57,7 +57,12 @@ const fdinfoFile = file<Descriptor>("", 0o444, (descriptor) => {
 });
 
 /** The two directories list the same descriptors. */
-function descriptorDir(name: string, mode: number, base_ino: number, entryFor: (open: File) => ProcEntry<Descriptor>) {
+function descriptorDir(
+  name: string,
+  mode: number,
+  base_ino: number,
+  entryFor: (open: File) => ProcEntry<Descriptor>,
+) {
   const child = (task: Task, fd: number): ProcChild | null => {
     const open = task.files.getRaw(fd);
     if (isErr(open)) return null;

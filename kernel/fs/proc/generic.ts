@@ -82,7 +82,11 @@ export interface ProcDir<C> {
   /** Entries that are not in the table: /proc/PID, fd/N. */
   readonly lookup?: (context: C, name: string, dir: Inode) => ProcChild | null;
   /** Their names with a position that grows, from `from` on, ascending. */
-  readonly list?: (context: C, from: number, dir: Inode) => Iterable<{ name: string; pos: number; child: ProcChild }>;
+  readonly list?: (
+    context: C,
+    from: number,
+    dir: Inode,
+  ) => Iterable<{ name: string; pos: number; child: ProcChild }>;
   /** How many of those are directories, for st_nlink. */
   readonly nrDirectories?: (context: C) => number;
   readonly permission?: (context: C, task: Task, inode: Inode, mask: number) => number;
@@ -139,7 +143,10 @@ interface ProcNode {
 type EntryNumbers = Map<ProcEntry<never>, number>;
 
 /** Numbers every entry of a tree of tables. */
-export function numberEntries(table: readonly ProcEntry<never>[], numbers: EntryNumbers = new Map()): EntryNumbers {
+export function numberEntries(
+  table: readonly ProcEntry<never>[],
+  numbers: EntryNumbers = new Map(),
+): EntryNumbers {
   for (const entry of table) {
     if (!numbers.has(entry)) numbers.set(entry, numbers.size + 1);
     if (entry.kind === "dir") numberEntries(entry.entries, numbers);
@@ -208,7 +215,8 @@ function* children(parent: Inode): IterableIterator<{ entry: ProcEntry<unknown>;
   const { entry, base_ino } = nodeOf(parent);
   if (entry.kind !== "dir") return;
   const numbers = parent.sb.private_data as EntryNumbers;
-  for (const child of entry.entries) yield { entry: child, ino: base_ino + numbers.get(child as ProcEntry<never>)! };
+  for (const child of entry.entries)
+    yield { entry: child, ino: base_ino + numbers.get(child as ProcEntry<never>)! };
 }
 
 const isGone = (task: Task | null): boolean => task !== null && task.exit_state === EXIT_DEAD;
@@ -238,7 +246,11 @@ const strictInodeOperations: InodeOperations = {
 };
 
 /** A process may have changed its identity since the inode was made. Linux: pid_getattr(). */
-function refreshOwner(_reader: Task, inode: Inode, stat: { uid: number; gid: number; nlink: number }): number {
+function refreshOwner(
+  _reader: Task,
+  inode: Inode,
+  stat: { uid: number; gid: number; nlink: number },
+): number {
   const { task, entry, context } = nodeOf(inode);
   if (isGone(task)) return -ENOENT;
   if (task) {

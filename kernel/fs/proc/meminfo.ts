@@ -96,7 +96,8 @@ export function showBuddyinfo(kernel: Kernel): string {
   for (const zone of kernel.pages.zones) {
     if (zone.managed_pages === 0) continue;
     text += `Node 0, zone ${zone.name.padStart(8)} `;
-    for (let order = 0; order < MAX_ORDER; order++) text += `${String(zone.nr_free_blocks[order]).padStart(6)} `;
+    for (let order = 0; order < MAX_ORDER; order++)
+      text += `${String(zone.nr_free_blocks[order]).padStart(6)} `;
     text += "\n";
   }
   return text;

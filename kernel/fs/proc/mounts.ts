@@ -35,7 +35,10 @@ const MNT_OPTIONS: readonly (readonly [number, string])[] = [
 ];
 
 const options = (flags: number, table: typeof SB_OPTIONS): string =>
-  table.filter(([bit]) => flags & bit).map(([, text]) => text).join("");
+  table
+    .filter(([bit]) => flags & bit)
+    .map(([, text]) => text)
+    .join("");
 
 const sbOptions = (sb: SuperBlock): string => options(sb.flags, SB_OPTIONS);
 const mntOptions = (mnt: Mount): string => options(mnt.flags, MNT_OPTIONS);

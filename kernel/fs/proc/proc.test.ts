@@ -8,7 +8,7 @@ import { kernelIter } from "../../mm/iov_iter.ts";
 import { EXIT_DEAD } from "../../task/state.ts";
 import { makeDirectory, unlinkName } from "../directory.ts";
 import type { DirContext, File } from "../file.ts";
-import { LOOKUP_FOLLOW, lookupPath, pathName } from "../namei.ts";
+import { LOOKUP_FOLLOW, lookupPath } from "../namei.ts";
 import { mountNew } from "../namespace.ts";
 import { kernelRead, openAt } from "../open.ts";
 import type { Path } from "../path.ts";
@@ -71,7 +71,9 @@ test("files that programs parse", () => {
   expect(cat("/proc/self/stat")).toMatch(/^1 \(test\) R 0 1 1 0 -1 /);
   expect(cat("/proc/self/stat").trim().split(" ").length).toBe(52);
   expect(cat("/proc/self/status")).toMatch(/^Name:\ttest\nUmask:\t0022\nState:\tR \(running\)\nTgid:\t1\n/);
-  expect(cat("/proc/self/limits")).toContain("Max open files            1024                 4096                 files     \n");
+  expect(cat("/proc/self/limits")).toContain(
+    "Max open files            1024                 4096                 files     \n",
+  );
 });
 
 test("directories list processes and tables, one entry at a time as well", () => {

@@ -22,9 +22,12 @@ import { versionLine } from "./version.ts";
 /** Addresses are for those who may touch them. Linux: kernel/resource.c r_show(). */
 function hideAddresses(text: string, reader: Task): string {
   if (capable(reader, CAP_SYS_ADMIN)) return text;
-  return text.replace(/^( *)([0-9a-f]+)-([0-9a-f]+) :/gm, (_all, indent: string, start: string, end: string) => {
-    return `${indent}${"0".repeat(start.length)}-${"0".repeat(end.length)} :`;
-  });
+  return text.replace(
+    /^( *)([0-9a-f]+)-([0-9a-f]+) :/gm,
+    (_all, indent: string, start: string, end: string) => {
+      return `${indent}${"0".repeat(start.length)}-${"0".repeat(end.length)} :`;
+    },
+  );
 }
 
 function processChild(task: Task): ProcChild {
@@ -85,7 +88,9 @@ export const procRoot: ProcDir<Kernel> = dir<Kernel>(
 );
 
 /** Every table there is: inode numbers are given to their entries. */
-export const procTables = [procRoot, tgidDir, tidDir].map(({ entries }) => entries as readonly ProcEntry<never>[]);
+export const procTables = [procRoot, tgidDir, tidDir].map(
+  ({ entries }) => entries as readonly ProcEntry<never>[],
+);
 
 /** "ttyS0                -W- (EC   a)    4:64". Linux: fs/proc/consoles.c. */
 function showConsoles(kernel: Kernel): string {

@@ -57,7 +57,18 @@ export function showLoadavg(kernel: Kernel): string {
 
 /** Work is done in interrupt handlers at once: there are no soft interrupts to count. */
 export function showSoftirqs(): string {
-  const names = ["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"];
+  const names = [
+    "HI",
+    "TIMER",
+    "NET_TX",
+    "NET_RX",
+    "BLOCK",
+    "IRQ_POLL",
+    "TASKLET",
+    "SCHED",
+    "HRTIMER",
+    "RCU",
+  ];
   let text = "                    CPU0       \n";
   for (const name of names) text += `${`${name}:`.padStart(12)} ${"0".padStart(10)}\n`;
   return text;

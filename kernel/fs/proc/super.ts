@@ -23,11 +23,15 @@ export const procType: FileSystemType = {
     }
     const existing = findSuper(kernel);
     if (existing) return existing;
-    const sb = new SuperBlock(kernel, procType, kernel.vfs.anonDev(), PROC_SUPER_MAGIC, { statfs: simpleStatfs });
+    const sb = new SuperBlock(kernel, procType, kernel.vfs.anonDev(), PROC_SUPER_MAGIC, {
+      statfs: simpleStatfs,
+    });
     sb.blocksize = 1024;
     sb.private_data = procTables.reduce((numbers, table) => numberEntries(table, numbers), new Map());
     sb.root = new Dentry("/", null, sb);
-    sb.root.instantiate(makeProcInode(sb, procRoot as never, kernel, null, PROC_ROOT_INO, PROC_DYNAMIC_FIRST));
+    sb.root.instantiate(
+      makeProcInode(sb, procRoot as never, kernel, null, PROC_ROOT_INO, PROC_DYNAMIC_FIRST),
+    );
     return sb;
   },
 };

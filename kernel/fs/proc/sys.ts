@@ -148,7 +148,12 @@ const switches = dir<Kernel>("sys", 0o555, [
     file("version", 0o444, (kernel) => `${kernel.uts.version}\n`),
   ]),
   dir("vm", 0o555, [
-    file("drop_caches", 0o200, () => "", (_kernel, text) => (/^\s*[1-4]\s*$/.test(text) ? 0 : -EINVAL)),
+    file(
+      "drop_caches",
+      0o200,
+      () => "",
+      (_kernel, text) => (/^\s*[1-4]\s*$/.test(text) ? 0 : -EINVAL),
+    ),
     constant("max_map_count", MAX_MAP_COUNT),
     file("min_free_kbytes", 0o444, (kernel) => `${kernel.pages.watermark_min * 4}\n`),
     constant("mmap_min_addr", MMAP_MIN_ADDR),

@@ -1,11 +1,5 @@
 /** /proc/PID/maps, smaps, smaps_rollup. Linux: fs/proc/task_mmu.c; man 5 proc_pid_maps. */
-import {
-  _PAGE_DIRTY,
-  _PAGE_PRESENT,
-  _PAGE_SPECIAL,
-  forEachPte,
-  pfnOf,
-} from "../../arch/x86/page_tables.ts";
+import { _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_SPECIAL, forEachPte, pfnOf } from "../../arch/x86/page_tables.ts";
 import type { Ram } from "../../arch/x86/machine.ts";
 import type { Mm } from "../../mm/mm.ts";
 import { PAGE_SIZE, PG_ANON } from "../../mm/page_alloc.ts";
@@ -146,13 +140,15 @@ function usageOf(vma: VmArea): Usage {
 }
 
 function usageRows(usage: Usage, with_size: boolean): string {
-  const row = (name: string, kb: number) => `${`${name}:`.padEnd(16)}${String(Math.floor(kb)).padStart(8)} kB\n`;
+  const row = (name: string, kb: number) =>
+    `${`${name}:`.padEnd(16)}${String(Math.floor(kb)).padStart(8)} kB\n`;
   let text = with_size ? row("Size", usage.size) + row("KernelPageSize", 4) + row("MMUPageSize", 4) : "";
   text += row("Rss", usage.rss) + row("Pss", usage.pss) + row("Pss_Dirty", usage.private_dirty);
   text += row("Shared_Clean", usage.shared) + row("Shared_Dirty", 0);
   text += row("Private_Clean", usage.private_clean) + row("Private_Dirty", usage.private_dirty);
   text += row("Referenced", usage.rss) + row("Anonymous", usage.anonymous);
-  for (const name of ["KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped"]) text += row(name, 0);
+  for (const name of ["KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped"])
+    text += row(name, 0);
   for (const name of ["Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss"]) text += row(name, 0);
   return text + row("Locked", usage.locked);
 }

@@ -49,7 +49,7 @@ function parseSize(text: string, totalram_bytes: number): number {
   const value = Number(match[1]);
   const unit = match[2].toLowerCase();
   if (unit === "%") return Math.floor((totalram_bytes * value) / 100);
-  return value * 1024 ** (" kmgtpe".indexOf(unit || " "));
+  return value * 1024 ** " kmgtpe".indexOf(unit || " ");
 }
 
 /** Applies mount options: 0 or -EINVAL. Linux: shmem_parse_one(). */
@@ -140,7 +140,8 @@ const superOperations: SuperOperations = {
     if (info.max_inodes !== info.default_inodes || sb.type === rootfsType || sb.type.name === "devtmpfs") {
       text += Number.isFinite(info.max_inodes) ? `,nr_inodes=${info.max_inodes}` : "";
     }
-    if (info.mode !== (0o777 | S_ISVTX) && sb.type !== rootfsType) text += `,mode=${info.mode.toString(8).padStart(3, "0")}`;
+    if (info.mode !== (0o777 | S_ISVTX) && sb.type !== rootfsType)
+      text += `,mode=${info.mode.toString(8).padStart(3, "0")}`;
     if (info.uid !== 0) text += `,uid=${info.uid}`;
     if (info.gid !== 0) text += `,gid=${info.gid}`;
     return text;
