@@ -83,6 +83,7 @@ static void execute_faults(void) {
   struct rlimit64 none = {0, 0};
   SYS(prlimit64, 0, RLIMIT_CORE, &none, 0);
   char *page = map_pages(1);
+  page[0] = 0;
   execute("data page", page);
   execute("nothing", (void *)16);
   set_info_handler(SIGSEGV, note_and_resume, 0);
