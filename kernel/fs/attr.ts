@@ -1,5 +1,6 @@
 /**
- * Changing attributes: truncate, chmod, chown, utimensat and what they check. Linux: fs/attr.c, fs/open.c, fs/utimes.c.
+ * Changing attributes: truncate, chmod, chown, utimensat and what they check. Linux: fs/attr.c, fs/open.c,
+ * fs/utimes.c.
  */
 import { isErr } from "../lib/err.ts";
 import { copyFromUser } from "../mm/usercopy.ts";
@@ -57,7 +58,10 @@ export function copyAttributes(inode: Inode, attr: Iattr): void {
   if (attr.ctime) inode.ctime = attr.ctime;
 }
 
-/** `mode` without the set-id bits that a write or chown by an ordinary user takes away. Linux: setattr_should_drop_suidgid(). */
+/**
+ * `mode` without the set-id bits that a write or chown by an ordinary user takes away. Linux:
+ * setattr_should_drop_suidgid().
+ */
 export function droppedPrivileges(task: Task, inode: Inode): number | undefined {
   const { mode } = inode;
   if (!isRegular(mode) || (mode & (S_ISUID | S_ISGID)) === 0) return undefined;

@@ -1,5 +1,6 @@
 /**
- * Opening device nodes: from the number in the inode to the driver that registered it. Linux: fs/char_dev.c chrdev_open().
+ * Opening device nodes: from the number in the inode to the driver that registered it. Linux: fs/char_dev.c
+ * chrdev_open().
  */
 import { finish, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
@@ -25,7 +26,9 @@ export const blkdevOperations: FileOperations = { open: () => -ENXIO };
 /** Sockets bound to names cannot be opened. */
 const socketOperations: FileOperations = { open: () => -ENXIO };
 
-/** The open-file operations of a device node, FIFO or socket of any file system. Linux: init_special_inode(). */
+/**
+ * The open-file operations of a device node, FIFO or socket of any file system. Linux: init_special_inode().
+ */
 export function specialOperations(mode: number): FileOperations {
   if (isCharDevice(mode)) return chrdevOperations;
   if (isBlockDevice(mode)) return blkdevOperations;

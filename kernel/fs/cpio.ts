@@ -1,5 +1,6 @@
 /**
- * The cpio "newc" format that initramfs archives have. Linux: Documentation/driver-api/early-userspace/buffer-format.rst.
+ * The cpio "newc" format that initramfs archives have. Linux:
+ * Documentation/driver-api/early-userspace/buffer-format.rst.
  *
  *     "070701" + 13 fields of 8 hex digits | name, zero, padding to 4 | contents, padding to 4 | next header ...
  *     ino mode uid gid nlink mtime filesize maj min rmaj rmin namesize check        last name: "TRAILER!!!"
@@ -28,7 +29,10 @@ export interface CpioEntry {
   readonly body: Uint8Array;
 }
 
-/** The entry at `offset` and where the next one starts; a text if there is none. Archives may follow each other. */
+/**
+ * The entry at `offset` and where the next one starts; a text if there is none. Archives may follow each
+ * other.
+ */
 export function readCpioEntry(
   bytes: Uint8Array,
   offset: number,

@@ -1,10 +1,11 @@
 /**
  * Dentries: the names of the file tree, and the cache of looked-up names. Linux: fs/dcache.c.
  *
- * A dentry is positive (has an inode) or negative (the name is known not to exist). In memory-only file systems
- * (tmpfs, devtmpfs) the tree of dentries is the directory itself; others fill it by `InodeOperations.lookup`.
- * Hashed = reachable by its name in `parent.children`. A removed name that is still in use (working directory, open
- * file) stays as an unhashed dentry, as in Linux, and prints with " (deleted)".
+ * A dentry is positive (has an inode) or negative (the name is known not to exist). In memory-only file
+ * systems (tmpfs, devtmpfs) the tree of dentries is the directory itself; others fill it by
+ * `InodeOperations.lookup`. Hashed = reachable by its name in `parent.children`. A removed name that is still
+ * in use (working directory, open file) stays as an unhashed dentry, as in Linux, and prints with "
+ * (deleted)".
  */
 import type { Task } from "../task/task.ts";
 import type { MaySleep } from "../sched/wait.ts";

@@ -1,6 +1,7 @@
 /**
- * System calls that make, remove and move names: mkdir, mknod, symlink, link, unlink, rmdir, rename. Linux: fs/namei.c.
- * Each one finds the parent directory, checks the rights, asks the file system, then brings the dentry cache in line.
+ * System calls that make, remove and move names: mkdir, mknod, symlink, link, unlink, rmdir, rename. Linux:
+ * fs/namei.c. Each one finds the parent directory, checks the rights, asks the file system, then brings the
+ * dentry cache in line.
  */
 import { isErr } from "../lib/err.ts";
 import { finish, type Sleep } from "../sched/wait.ts";
@@ -48,7 +49,10 @@ import {
 import { Path } from "./path.ts";
 import { inodePermission, mayCreate, mayDelete, mountWantWrite } from "./permission.ts";
 
-/** The parent directory and the negative dentry for a new name; -EEXIST if it is taken. Linux: filename_create(). */
+/**
+ * The parent directory and the negative dentry for a new name; -EEXIST if it is taken. Linux:
+ * filename_create().
+ */
 function* lookupForCreate(
   task: Task,
   dirfd: number,
@@ -86,7 +90,10 @@ export function* makeDirectory(task: Task, dirfd: number, name: string, mode: nu
   return result;
 }
 
-/** `mode` with its file type; `rdev` for devices. No capability check: for the kernel's own nodes use it directly. */
+/**
+ * `mode` with its file type; `rdev` for devices. No capability check: for the kernel's own nodes use it
+ * directly.
+ */
 export function* makeNode(
   task: Task,
   dirfd: number,

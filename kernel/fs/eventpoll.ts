@@ -4,8 +4,8 @@
  *     EventPoll.items   every (file, fd) that is watched, each registered on its file's wait queues
  *     EventPoll.ready   items whose files woke us; epoll_wait looks at these only
  *
- * A level-triggered item goes back to the ready list after each report, an edge-triggered one waits for the next
- * wake-up, a one-shot one is disarmed until EPOLL_CTL_MOD.
+ * A level-triggered item goes back to the ready list after each report, an edge-triggered one waits for the
+ * next wake-up, a one-shot one is disarmed until EPOLL_CTL_MOD.
  */
 import { isErr } from "../lib/err.ts";
 import { copyFromUser, copyToUser, getUser64 } from "../mm/usercopy.ts";

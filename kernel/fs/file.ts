@@ -1,8 +1,9 @@
 /**
- * Open files: what a file descriptor refers to, and the table of operations of each kind. Linux: include/linux/fs.h.
+ * Open files: what a file descriptor refers to, and the table of operations of each kind. Linux:
+ * include/linux/fs.h.
  *
- * Flow of a read: sys_read (read_write.ts) -> File.ops.read -> page cache, pipe, tty... -> IovIter -> user memory.
- * Operations get the task that called; `task.kernel` is the rest of the world.
+ * Flow of a read: sys_read (read_write.ts) -> File.ops.read -> page cache, pipe, tty... -> IovIter -> user
+ * memory. Operations get the task that called; `task.kernel` is the rest of the world.
  */
 import type { IovIter } from "../mm/iov_iter.ts";
 import type { VmArea } from "../mm/vma.ts";
@@ -61,7 +62,9 @@ export class File {
   f_owner_sig = 0;
   /** Set by openExec: the file cannot be opened for writing while this one is open (ETXTBSY). */
   f_denies_write = false;
-  /** FIFO opened for reading without waiting: the writers there had been by then; POLLHUP needs a later one. */
+  /**
+   * FIFO opened for reading without waiting: the writers there had been by then; POLLHUP needs a later one.
+   */
   pipe_w_counter = -1;
   /** The eventpolls that watch this file; they forget it when it goes. */
   epoll_watchers: Set<{ fileReleased(file: File): void }> | null = null;

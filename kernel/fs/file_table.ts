@@ -1,6 +1,6 @@
 /**
- * File descriptors of a process: numbers -> open files. Linux: fs/file.c, struct files_struct.
- * Shared by threads (CLONE_FILES), copied by fork, trimmed by exec. POSIX record locks belong to it (locks.ts).
+ * File descriptors of a process: numbers -> open files. Linux: fs/file.c, struct files_struct. Shared by
+ * threads (CLONE_FILES), copied by fork, trimmed by exec. POSIX record locks belong to it (locks.ts).
  */
 import type { Task } from "../task/task.ts";
 import { EBADF, EMFILE } from "../uapi/errno.ts";
@@ -17,7 +17,10 @@ export class FileTable {
   /** Tasks that share the table. */
   #users = 1;
 
-  /** The open file, not O_PATH ones. Adds no reference: the caller uses it before it sleeps, or takes one. Linux: fdget(). */
+  /**
+   * The open file, not O_PATH ones. Adds no reference: the caller uses it before it sleeps, or takes one.
+   * Linux: fdget().
+   */
   get(fd: number): File | number {
     const file = this.#files[fd];
     return file && (file.f_flags & O_PATH) === 0 ? file : -EBADF;
@@ -35,7 +38,9 @@ export class FileTable {
     return fd < limit ? fd : -EMFILE;
   }
 
-  /** Gives `file` the lowest free descriptor >= `from`. Takes over the caller's reference, also when it fails. */
+  /**
+   * Gives `file` the lowest free descriptor >= `from`. Takes over the caller's reference, also when it fails.
+   */
   install(task: Task, file: File, cloexec: boolean, from = 0): number {
     const fd = this.lowestFree(from, nofileLimit(task));
     if (fd < 0) {
@@ -102,7 +107,9 @@ export class FileTable {
     return this.#users > 1;
   }
 
-  /** A task is done with the table (exit, unshare): the last one closes everything. Linux: put_files_struct(). */
+  /**
+   * A task is done with the table (exit, unshare): the last one closes everything. Linux: put_files_struct().
+   */
   release(task: Task): void {
     if (--this.#users > 0) return;
     for (let fd = 0; fd < this.#files.length; fd++) {
@@ -129,8 +136,8 @@ export class FileTable {
 }
 
 /**
- * Ends one descriptor's use of `file`: its POSIX locks go, it is flushed, the reference is dropped. Returns flush's
- * result, which is close()'s. Linux: filp_close().
+ * Ends one descriptor's use of `file`: its POSIX locks go, it is flushed, the reference is dropped. Returns
+ * flush's result, which is close()'s. Linux: filp_close().
  */
 export function closeFile(task: Task, table: FileTable, file: File): number {
   if (file.inode.locks) releasePosixLocks(file.inode, table);

@@ -1,6 +1,6 @@
 /**
- * Fills rootfs from the initramfs that the boot loader left in memory: cpio archives one after the other, each plain or
- * gzipped. Linux: init/initramfs.c, usr/default_cpio_list.
+ * Fills rootfs from the initramfs that the boot loader left in memory: cpio archives one after the other,
+ * each plain or gzipped. Linux: init/initramfs.c, usr/default_cpio_list.
  */
 import { Inflate } from "fflate";
 import { isErr } from "../lib/err.ts";
@@ -106,7 +106,10 @@ function* unpackCpio(
   return at;
 }
 
-/** Makes what the entry describes; null, or why it cannot be. A name that exists as something else is replaced. */
+/**
+ * Makes what the entry describes; null, or why it cannot be. A name that exists as something else is
+ * replaced.
+ */
 function* makeEntry(task: Task, entry: CpioEntry, links: Map<string, string>): Sleep<string | null> {
   const { mode } = entry;
   const name = rooted(entry.name);
@@ -208,7 +211,10 @@ function gzipBody(bytes: Uint8Array, start: number): number {
   return at;
 }
 
-/** Behind the member's trailer: its check sum and length are found rather than counted to, which checks them too. */
+/**
+ * Behind the member's trailer: its check sum and length are found rather than counted to, which checks them
+ * too.
+ */
 function memberEnd(bytes: Uint8Array, body: number, output: Uint8Array): number {
   const trailer = new Uint8Array(8);
   const view = new DataView(trailer.buffer);

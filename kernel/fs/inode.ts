@@ -1,12 +1,14 @@
 /**
- * Inodes: one file, directory, device... of a file system, whatever its names. Linux: include/linux/fs.h, fs/inode.c.
+ * Inodes: one file, directory, device... of a file system, whatever its names. Linux: include/linux/fs.h,
+ * fs/inode.c.
  *
  *     Dentry (a name) -> Inode -> mapping: AddressSpace (frames of guest RAM)
  *                              -> ops:  what can be done with it as an object (lookup, create, setattr...)
  *                              -> fops: what can be done with it once open (read, write, poll...)
  *
- * An inode's storage is freed (`sb.ops.evictInode`) when it has neither names (`nlink`) nor open files (`nr_files`).
- * Operations that may reach a slow file system return MaySleep; they are called with `yield* finish(...)`.
+ * An inode's storage is freed (`sb.ops.evictInode`) when it has neither names (`nlink`) nor open files
+ * (`nr_files`). Operations that may reach a slow file system return MaySleep; they are called with `yield*
+ * finish(...)`.
  */
 import type { Kernel } from "../kernel.ts";
 import type { AddressSpace } from "../mm/filemap.ts";
@@ -59,8 +61,9 @@ export interface Iattr {
 /** All optional: what is absent fails with the errno Linux gives for it. */
 export interface InodeOperations {
   /**
-   * Finds `dentry.name` in directory `dir`: the inode, null if there is none, or -errno. Not called for names that are
-   * in the dentry cache. File systems whose directories live in the dentry cache (tmpfs) leave it out.
+   * Finds `dentry.name` in directory `dir`: the inode, null if there is none, or -errno. Not called for names
+   * that are in the dentry cache. File systems whose directories live in the dentry cache (tmpfs) leave it
+   * out.
    */
   lookup?(task: Task, dir: Inode, dentry: Dentry): MaySleep<Inode | null | number>;
   /** Makes a regular file and instantiates `dentry` with it. `mode` has the umask applied. */
@@ -71,7 +74,10 @@ export interface InodeOperations {
   link?(task: Task, old: Dentry, dir: Inode, dentry: Dentry): MaySleep<number>;
   unlink?(task: Task, dir: Inode, dentry: Dentry): MaySleep<number>;
   rmdir?(task: Task, dir: Inode, dentry: Dentry): MaySleep<number>;
-  /** Moves `old` over `target` (positive or negative); the caller moves the dentries. Knows RENAME_EXCHANGE if `flags` has it. */
+  /**
+   * Moves `old` over `target` (positive or negative); the caller moves the dentries. Knows RENAME_EXCHANGE if
+   * `flags` has it.
+   */
   rename?(
     task: Task,
     old_dir: Inode,
@@ -84,7 +90,10 @@ export interface InodeOperations {
   tmpfile?(task: Task, dir: Inode, mode: number): MaySleep<Inode | number>;
   /** The target of a symbolic link as text. */
   readlink?(task: Task, inode: Inode): MaySleep<string | number>;
-  /** Where a magic link (/proc/PID/exe, fd/N) leads; ordinary links leave it out and are followed by their text. */
+  /**
+   * Where a magic link (/proc/PID/exe, fd/N) leads; ordinary links leave it out and are followed by their
+   * text.
+   */
   followLink?(task: Task, inode: Inode): MaySleep<Path | number>;
   /** Replaces the usual mode check. `mask` of MAY_READ, MAY_WRITE, MAY_EXEC. */
   permission?(task: Task, inode: Inode, mask: number): MaySleep<number>;
@@ -152,7 +161,10 @@ export class Inode {
     this.ctime = now;
   }
 
-  /** Gives back the storage if nothing names or uses the inode. Call after `nlink` or `nr_files` fell. Linux: iput(). */
+  /**
+   * Gives back the storage if nothing names or uses the inode. Call after `nlink` or `nr_files` fell. Linux:
+   * iput().
+   */
   evictIfUnused(): void {
     if (this.nlink === 0 && this.nr_files === 0) this.sb.ops.evictInode?.(this);
   }

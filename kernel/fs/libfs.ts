@@ -1,6 +1,6 @@
 /**
- * Building blocks for file systems whose directories are the dentry tree: reading directories, positions, symbolic links
- * with stored text, ownership of new inodes. Linux: fs/libfs.c, fs/inode.c inode_init_owner().
+ * Building blocks for file systems whose directories are the dentry tree: reading directories, positions,
+ * symbolic links with stored text, ownership of new inodes. Linux: fs/libfs.c, fs/inode.c inode_init_owner().
  */
 import type { Task } from "../task/task.ts";
 import { EINVAL, EISDIR, ENXIO } from "../uapi/errno.ts";
@@ -19,7 +19,10 @@ export function initOwner(task: Task, inode: Inode, dir: Inode): void {
   } else inode.gid = task.cred.fsgid;
 }
 
-/** New position of a seekable file, `size` being its end; holes are not known. Linux: generic_file_llseek_size(). */
+/**
+ * New position of a seekable file, `size` being its end; holes are not known. Linux:
+ * generic_file_llseek_size().
+ */
 export function seekPosition(
   file: File,
   offset: number,
@@ -79,8 +82,8 @@ export function emitDots(file: File, context: DirContext): boolean {
 }
 
 /**
- * Lists a directory that is its dentries, in order of creation; positions are the dentries' offsets, so names that come
- * and go meanwhile do not disturb the rest. Linux: dcache_readdir(), simple_offset.
+ * Lists a directory that is its dentries, in order of creation; positions are the dentries' offsets, so names
+ * that come and go meanwhile do not disturb the rest. Linux: dcache_readdir(), simple_offset.
  */
 export function dcacheIterate(_task: Task, file: File, context: DirContext): number {
   if (!emitDots(file, context)) return 0;

@@ -1,9 +1,10 @@
 /**
- * Advisory locks: flock(2), POSIX record locks and open file description locks of fcntl(2). Linux: fs/locks.c.
+ * Advisory locks: flock(2), POSIX record locks and open file description locks of fcntl(2). Linux:
+ * fs/locks.c.
  *
- * All locks of an inode are one list. A lock belongs to an owner: flock and OFD locks to the open file, POSIX locks to
- * the process (its file table). They go with their owner; POSIX locks also when the process closes any descriptor of
- * the file (man 2 fcntl).
+ * All locks of an inode are one list. A lock belongs to an owner: flock and OFD locks to the open file, POSIX
+ * locks to the process (its file table). They go with their owner; POSIX locks also when the process closes
+ * any descriptor of the file (man 2 fcntl).
  */
 import { isErr } from "../lib/err.ts";
 import { copyFromUser, copyToUser } from "../mm/usercopy.ts";
@@ -78,7 +79,9 @@ function findConflict(context: FileLockContext, request: FileLock): FileLock | u
   );
 }
 
-/** Sets or clears the request's range among its owner's locks: splits and merges. Linux: posix_lock_inode(). */
+/**
+ * Sets or clears the request's range among its owner's locks: splits and merges. Linux: posix_lock_inode().
+ */
 function apply(context: FileLockContext, request: FileLock): void {
   const { locks } = context;
   const { start, end, type, owner, kind } = request;
@@ -107,7 +110,9 @@ function apply(context: FileLockContext, request: FileLock): void {
   context.set(kept);
 }
 
-/** Whether sleeping for `blocker` would close a circle of POSIX lock waiters. Linux: posix_locks_deadlock(). */
+/**
+ * Whether sleeping for `blocker` would close a circle of POSIX lock waiters. Linux: posix_locks_deadlock().
+ */
 function isDeadlock(context: FileLockContext, request: FileLock, blocker: FileLock): boolean {
   if (request.kind !== "posix") return false;
   let owner = blocker.owner;
@@ -201,7 +206,9 @@ export function setLock(
   return typeof result === "number" ? result : recheckDescriptor(task, file, fd, request, result);
 }
 
-/** If the descriptor was closed while the lock was waited for, the lock must not stay. Linux: fcntl_setlk(). */
+/**
+ * If the descriptor was closed while the lock was waited for, the lock must not stay. Linux: fcntl_setlk().
+ */
 function* recheckDescriptor(
   task: Task,
   file: File,

@@ -22,7 +22,10 @@ export class Mount {
     /** Number in /proc/PID/mountinfo. */
     readonly id: number,
     readonly sb: SuperBlock,
-    /** The dentry that appears at the mount point: the file system's root, or a directory of it for bind mounts. */
+    /**
+     * The dentry that appears at the mount point: the file system's root, or a directory of it for bind
+     * mounts.
+     */
     readonly root: Dentry,
     /** First column of /proc/mounts. */
     readonly devname: string,

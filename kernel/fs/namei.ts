@@ -3,9 +3,9 @@
  *
  *     "/mnt/../etc/passwd"  --component by component-->  Path { mnt, dentry } -> dentry.inode
  *
- * Each component is searched in the dentry cache, then by the directory's `lookup`; mounts are crossed downwards after
- * each component and upwards on ".."; symbolic links are followed with at most 40 in one walk. The walk is one
- * generator and sleeps only if a file system does.
+ * Each component is searched in the dentry cache, then by the directory's `lookup`; mounts are crossed
+ * downwards after each component and upwards on ".."; symbolic links are followed with at most 40 in one
+ * walk. The walk is one generator and sleeps only if a file system does.
  */
 import { isErr } from "../lib/err.ts";
 import { readUserString } from "../mm/usercopy.ts";
@@ -121,7 +121,9 @@ export function* lookupParent(task: Task, dirfd: number, name: string, flags = 0
   return error ? error : walk;
 }
 
-/** Reads a path from user memory: at most PATH_MAX with its zero. -EFAULT, -ENAMETOOLONG. Linux: getname(). */
+/**
+ * Reads a path from user memory: at most PATH_MAX with its zero. -EFAULT, -ENAMETOOLONG. Linux: getname().
+ */
 export function getName(task: Task, ptr: number): string | number {
   const name = readUserString(task, ptr, PATH_MAX);
   return typeof name === "string" && name.length >= PATH_MAX ? -ENAMETOOLONG : name;
@@ -140,8 +142,8 @@ export function* kernelPath(task: Task, name: string): Sleep<Path | number> {
 }
 
 /**
- * Walks all components but the last. Links on the way are followed; `walk.path` becomes the directory that holds the
- * last component, which is left in `walk.last`. Linux: link_path_walk().
+ * Walks all components but the last. Links on the way are followed; `walk.path` becomes the directory that
+ * holds the last component, which is left in `walk.last`. Linux: link_path_walk().
  */
 export function* walkToLast(walk: Walk, name: string): Sleep<number> {
   const { task } = walk;
@@ -213,8 +215,8 @@ export function* walkToLast(walk: Walk, name: string): Sleep<number> {
 }
 
 /**
- * Takes the last step after `walkToLast`: `walk.path` becomes the object itself, its dentry negative if the name does
- * not exist. Links are followed if `walk.flags` has LOOKUP_FOLLOW. Linux: lookup_last().
+ * Takes the last step after `walkToLast`: `walk.path` becomes the object itself, its dentry negative if the
+ * name does not exist. Links are followed if `walk.flags` has LOOKUP_FOLLOW. Linux: lookup_last().
  */
 export function* walkLast(walk: Walk): Sleep<number> {
   for (;;) {
@@ -247,7 +249,10 @@ export function* walkLast(walk: Walk): Sleep<number> {
   }
 }
 
-/** Steps from the directory `walk.path` to its entry `name`, links not followed; for a link, `path` is the link itself. */
+/**
+ * Steps from the directory `walk.path` to its entry `name`, links not followed; for a link, `path` is the
+ * link itself.
+ */
 export function* walkInto(walk: Walk, name: string): Sleep<number> {
   const { mnt, dentry: dir } = walk.path;
   let dentry = dir.child(name);
@@ -317,8 +322,8 @@ function jumpToRoot(walk: Walk): number {
 }
 
 /**
- * Follows the link that `walk.path` is: its text, with `walk.path` back at the link's directory; or 0 after a magic
- * link has set `walk.path`; or -errno. Linux: pick_link(), get_link().
+ * Follows the link that `walk.path` is: its text, with `walk.path` back at the link's directory; or 0 after a
+ * magic link has set `walk.path`; or -errno. Linux: pick_link(), get_link().
  */
 export function* followLink(walk: Walk, inode: Inode): Sleep<string | number> {
   const { task } = walk;
@@ -359,7 +364,10 @@ export function touchAccess(mnt: Mount, inode: Inode): void {
 
 const SLASH = 0x2f;
 
-/** Text of the path from the task's root, "(unreachable)" if outside, " (deleted)" if removed. Linux: d_path(). */
+/**
+ * Text of the path from the task's root, "(unreachable)" if outside, " (deleted)" if removed. Linux:
+ * d_path().
+ */
 export function pathName(path: Path, root: Path | null): string {
   const { dname } = path.dentry.sb.dops;
   if (dname && path.mnt.parent === null && path.mnt.mountpoint === null) return dname(path.dentry);

@@ -1,10 +1,12 @@
 /**
- * The mount namespace: which file systems are attached where, and mount(2), umount2(2), pivot_root(2). Linux: fs/namespace.c.
+ * The mount namespace: which file systems are attached where, and mount(2), umount2(2), pivot_root(2). Linux:
+ * fs/namespace.c.
  *
  *     Mount(rootfs) root "/" --- dentry "proc" --- Mount(proc).root
  *                             \- dentry "dev"  --- Mount(devtmpfs).root --- dentry "pts" --- ...
  *
- * A path walk crosses from a mount point (mount, dentry) to the root of the mount on top of it, and back on "..".
+ * A path walk crosses from a mount point (mount, dentry) to the root of the mount on top of it, and back on
+ * "..".
  */
 import { isErr } from "../lib/err.ts";
 import { finish, type Sleep } from "../sched/wait.ts";
@@ -159,7 +161,10 @@ export class MountNamespace {
     return this.list.filter((child) => child.parent === mnt);
   }
 
-  /** Whether something uses the mount: open files, working directories, mounts on it. Linux: propagate_mount_busy(). */
+  /**
+   * Whether something uses the mount: open files, working directories, mounts on it. Linux:
+   * propagate_mount_busy().
+   */
   isBusy(mnt: Mount): boolean {
     if (mnt.nr_files > 0 || this.childrenOf(mnt).length > 0) return true;
     for (const task of this.vfs.kernel.tasks.threads()) {
@@ -251,7 +256,9 @@ function moveMount(vfs: Vfs, from: Path, at: Path): number {
   return 0;
 }
 
-/** mount -o remount. With MS_BIND only the mount's flags change. Linux: do_remount(), do_reconfigure_mnt(). */
+/**
+ * mount -o remount. With MS_BIND only the mount's flags change. Linux: do_remount(), do_reconfigure_mnt().
+ */
 function remount(at: Path, flags: number, data: string): number {
   const { mnt } = at;
   if (at.dentry !== mnt.root) return -EINVAL;

@@ -1,6 +1,6 @@
 /**
- * open, creat, openat, openat2 and close; opening programs for execve and files for the kernel. Linux: fs/open.c,
- * fs/namei.c path_openat(); man 2 open.
+ * open, creat, openat, openat2 and close; opening programs for execve and files for the kernel. Linux:
+ * fs/open.c, fs/namei.c path_openat(); man 2 open.
  *
  *     name -> walk (namei.ts) -> last component: create it, or check rights -> File -> ops.open (FIFO, device) -> fd
  */
@@ -133,7 +133,10 @@ export function* openAt(
   return yield* openPath(task, walk.path, flags, created);
 }
 
-/** Takes the last step of an open with O_CREAT: 1 if the file was made, 0 if it was there. Linux: open_last_lookups(). */
+/**
+ * Takes the last step of an open with O_CREAT: 1 if the file was made, 0 if it was there. Linux:
+ * open_last_lookups().
+ */
 function* walkLastOrCreate(walk: Walk, flags: number, mode: number): Sleep<number> {
   const { task } = walk;
   for (;;) {

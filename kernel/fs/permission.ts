@@ -35,7 +35,10 @@ export function genericPermission(task: Task, inode: Inode, mask: number): numbe
   return -EACCES;
 }
 
-/** Whether the task may access the inode in the ways of `mask`: 0, -EACCES, -EROFS, -EPERM. Linux: inode_permission(). */
+/**
+ * Whether the task may access the inode in the ways of `mask`: 0, -EACCES, -EROFS, -EPERM. Linux:
+ * inode_permission().
+ */
 export function inodePermission(task: Task, inode: Inode, mask: number): MaySleep<number> {
   if (mask & MAY_WRITE) {
     const { mode } = inode;

@@ -1,5 +1,6 @@
 /**
- * Pipes and FIFOs: a ring of pages in guest RAM between writers and readers. Linux: fs/pipe.c; man 7 pipe, man 7 fifo.
+ * Pipes and FIFOs: a ring of pages in guest RAM between writers and readers. Linux: fs/pipe.c; man 7 pipe,
+ * man 7 fifo.
  *
  *     head (next slot to fill)                 slot: one page, [offset, offset + length) still to be read
  *       v
@@ -161,7 +162,10 @@ export class Pipe {
     return done;
   }
 
-  /** Takes whole or partial buffers over to another pipe without copying: bytes. Linux: splice_pipe_to_pipe(), link_pipe(). */
+  /**
+   * Takes whole or partial buffers over to another pipe without copying: bytes. Linux: splice_pipe_to_pipe(),
+   * link_pipe().
+   */
   moveTo(target: Pipe, count: number, keep: boolean): number {
     const { pages } = this.inode.sb.kernel;
     let done = 0;

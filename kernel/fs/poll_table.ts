@@ -1,7 +1,9 @@
 /**
- * What a file's poll operation registers with, so that poll, select and epoll learn of changes. Linux: include/linux/poll.h.
+ * What a file's poll operation registers with, so that poll, select and epoll learn of changes. Linux:
+ * include/linux/poll.h.
  *
- * A poll operation names every wait queue whose wake-up can change its answer, then returns the events that hold now:
+ * A poll operation names every wait queue whose wake-up can change its answer, then returns the events that
+ * hold now:
  *
  *     poll(file, table) {
  *       table?.wait(pipe.readers);

@@ -1,7 +1,7 @@
 /**
- * Files that are in no directory: pipes, eventfds, epolls, memfds. Each has an inode of an internal file system and a
- * dentry that only gives it a name for /proc/PID/fd ("pipe:[12]", "anon_inode:[eventpoll]"). Linux: fs/libfs.c
- * init_pseudo(), fs/anon_inodes.c.
+ * Files that are in no directory: pipes, eventfds, epolls, memfds. Each has an inode of an internal file
+ * system and a dentry that only gives it a name for /proc/PID/fd ("pipe:[12]", "anon_inode:[eventpoll]").
+ * Linux: fs/libfs.c init_pseudo(), fs/anon_inodes.c.
  */
 import { ANON_INODE_FS_MAGIC, PIPEFS_MAGIC } from "../uapi/mount.ts";
 import { S_IFDIR } from "../uapi/stat.ts";

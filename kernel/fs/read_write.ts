@@ -49,7 +49,10 @@ export function readAt(task: Task, file: File, to: IovIter, pos: number): MaySle
   return result;
 }
 
-/** Where a write really goes and how much of it: applies O_APPEND and the size limits. Linux: generic_write_checks(). */
+/**
+ * Where a write really goes and how much of it: applies O_APPEND and the size limits. Linux:
+ * generic_write_checks().
+ */
 function checkWrite(task: Task, file: File, from: IovIter, pos: number): number {
   const { inode } = file;
   if (!isRegular(inode.mode)) return pos;
@@ -67,7 +70,10 @@ function checkWrite(task: Task, file: File, from: IovIter, pos: number): number 
   return pos;
 }
 
-/** Writes at the position the file says (`use_f_pos`) or at `pos`; moves f_pos in the first case. Linux: vfs_write(). */
+/**
+ * Writes at the position the file says (`use_f_pos`) or at `pos`; moves f_pos in the first case. Linux:
+ * vfs_write().
+ */
 function writeFile(
   task: Task,
   file: File,

@@ -1,8 +1,8 @@
 /**
  * poll, ppoll, select, pselect6. Linux: fs/select.c; man 2 poll, man 2 select.
  *
- * Each round asks every file for its events; the first round also registers on the files' wait queues, so a wake-up
- * between asking and sleeping is not lost.
+ * Each round asks every file for its events; the first round also registers on the files' wait queues, so a
+ * wake-up between asking and sleeping is not lost.
  */
 import { isErr } from "../lib/err.ts";
 import { copyFromUser, copyToUser, getUser64 } from "../mm/usercopy.ts";
@@ -59,8 +59,8 @@ class PollWaiter implements PollTable, WaitEntry {
 }
 
 /**
- * Repeats `scan` until it counts something, a signal comes (-EINTR) or the deadline (monotonic, Infinity for none)
- * passes. `scan` registers with the table when it gets one.
+ * Repeats `scan` until it counts something, a signal comes (-EINTR) or the deadline (monotonic, Infinity for
+ * none) passes. `scan` registers with the table when it gets one.
  */
 function* pollUntil(
   task: Task,
@@ -93,7 +93,10 @@ function* pollUntil(
   }
 }
 
-/** Blocks the signals of the user's set until the call is over; a null pointer changes nothing. Linux: set_user_sigmask(). */
+/**
+ * Blocks the signals of the user's set until the call is over; a null pointer changes nothing. Linux:
+ * set_user_sigmask().
+ */
 export function setUserSigmask(task: Task, ptr: number, size: number): number {
   if (ptr === 0) return 0;
   if (size !== SIGSET_SIZE) return -EINVAL;
@@ -104,7 +107,10 @@ export function setUserSigmask(task: Task, ptr: number, size: number): number {
   return 0;
 }
 
-/** Takes the old mask back, unless a signal `interrupted` the call: then its delivery does. Linux: restore_saved_sigmask_unless(). */
+/**
+ * Takes the old mask back, unless a signal `interrupted` the call: then its delivery does. Linux:
+ * restore_saved_sigmask_unless().
+ */
 export function restoreSavedSigmaskUnless(task: Task, interrupted: boolean): void {
   if (interrupted || task.saved_sigmask === null) return;
   const saved = task.saved_sigmask;

@@ -1,6 +1,6 @@
 /**
- * splice, tee, vmsplice. Between two pipes, pages change owner without being copied; to and from files they are
- * copied once. Linux: fs/splice.c; man 2 splice.
+ * splice, tee, vmsplice. Between two pipes, pages change owner without being copied; to and from files they
+ * are copied once. Linux: fs/splice.c; man 2 splice.
  */
 import { isErr } from "../lib/err.ts";
 import { kernelIter, userIovec } from "../mm/iov_iter.ts";
@@ -236,7 +236,9 @@ export function sys_tee(
   return holding(input, output, moveBetween(task, ipipe, opipe, count, true, nonblock));
 }
 
-/** User pages are copied into the pipe, not gifted: a program cannot tell, but for changing them afterwards. */
+/**
+ * User pages are copied into the pipe, not gifted: a program cannot tell, but for changing them afterwards.
+ */
 export function sys_vmsplice(
   task: Task,
   fd: number,

@@ -1,5 +1,6 @@
 /**
- * statfs, fstatfs, ustat. Linux: fs/statfs.c; man 2 statfs. struct statfs: 15 words of 64 bits, f_fsid two of 32.
+ * statfs, fstatfs, ustat. Linux: fs/statfs.c; man 2 statfs. struct statfs: 15 words of 64 bits, f_fsid two of
+ * 32.
  */
 import { isErr } from "../lib/err.ts";
 import { copyToUser } from "../mm/usercopy.ts";

@@ -1,5 +1,6 @@
 /**
- * Superblocks: one instance of a file system, and the types that make them. Linux: fs/super.c, include/linux/fs.h.
+ * Superblocks: one instance of a file system, and the types that make them. Linux: fs/super.c,
+ * include/linux/fs.h.
  */
 import type { Kernel } from "../kernel.ts";
 import type { MaySleep } from "../sched/wait.ts";

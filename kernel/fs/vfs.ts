@@ -1,6 +1,6 @@
 /**
- * The root of the file layer: file system types, superblocks, mounts, counters; and what the rest of the kernel calls.
- * Linux: fs/dcache.c vfs_caches_init(), init/main.c, init/do_mounts.c.
+ * The root of the file layer: file system types, superblocks, mounts, counters; and what the rest of the
+ * kernel calls. Linux: fs/dcache.c vfs_caches_init(), init/main.c, init/do_mounts.c.
  *
  * Boot order (kernel/main.ts): `new Vfs(kernel)`, `init()` (rootfs is mounted), then, as the first task,
  * `populateRootfs()` (initramfs.ts) and `openConsole()`.
@@ -71,8 +71,8 @@ export class Vfs {
   }
 
   /**
-   * Opens a program for execve: regular, executable, on a mount that allows it. While the file is open it cannot be
-   * opened for writing. `dirfd` and `flags` (AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) as in execveat(2).
+   * Opens a program for execve: regular, executable, on a mount that allows it. While the file is open it
+   * cannot be opened for writing. `dirfd` and `flags` (AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) as in execveat(2).
    */
   openExec(task: Task, name: string, dirfd?: number, flags?: number): Sleep<File | number> {
     return openExec(task, name, dirfd, flags);

@@ -1,4 +1,6 @@
-/** Extended attributes: name checks and buffers; the file system stores them. Linux: fs/xattr.c; man 7 xattr. */
+/**
+ * Extended attributes: name checks and buffers; the file system stores them. Linux: fs/xattr.c; man 7 xattr.
+ */
 import { isErr } from "../lib/err.ts";
 import { copyFromUser, copyToUser, latin1Bytes, readUserString } from "../mm/usercopy.ts";
 import { finish, type Sleep } from "../sched/wait.ts";

@@ -1,6 +1,6 @@
 /**
- * devtmpfs: a tmpfs that the kernel fills with a node for every device a driver announced. There is one, whoever mounts
- * it. Linux: drivers/base/devtmpfs.c.
+ * devtmpfs: a tmpfs that the kernel fills with a node for every device a driver announced. There is one,
+ * whoever mounts it. Linux: drivers/base/devtmpfs.c.
  */
 import type { DeviceNode } from "../../drivers/base.ts";
 import type { Kernel } from "../../kernel.ts";

@@ -1,4 +1,6 @@
-/** Who may look into a process, and which address space is its. Linux: kernel/ptrace.c __ptrace_may_access(). */
+/**
+ * Who may look into a process, and which address space is its. Linux: kernel/ptrace.c __ptrace_may_access().
+ */
 import type { Mm } from "../../mm/mm.ts";
 import { capable } from "../../task/cred.ts";
 import type { Task } from "../../task/task.ts";

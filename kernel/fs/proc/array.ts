@@ -1,4 +1,7 @@
-/** /proc/PID/stat, statm, status. Linux: fs/proc/array.c; man 5 proc_pid_stat, proc_pid_statm, proc_pid_status. */
+/**
+ * /proc/PID/stat, statm, status. Linux: fs/proc/array.c; man 5 proc_pid_stat, proc_pid_statm,
+ * proc_pid_status.
+ */
 import { SIG_DFL, SIG_IGN } from "../../uapi/signal.ts";
 import { SigSet } from "../../task/sigset.ts";
 import { stateLetter } from "../../task/state.ts";

@@ -25,7 +25,9 @@ import { showMaps, showSmaps, showSmapsRollup } from "./task_mmu.ts";
 
 const accessOnly = (subject: Task, opener: Task): number => (mayAccess(opener, subject) ? 0 : -EACCES);
 
-/** Bytes [start, end) of another address space; ends early at what is not mapped. Linux: access_remote_vm(). */
+/**
+ * Bytes [start, end) of another address space; ends early at what is not mapped. Linux: access_remote_vm().
+ */
 function readRemote(mm: Mm, start: number, end: number): Uint8Array {
   const bytes = new Uint8Array(Math.max(0, end - start));
   let done = 0;
@@ -39,7 +41,10 @@ function readRemote(mm: Mm, start: number, end: number): Uint8Array {
   return bytes.subarray(0, done);
 }
 
-/** Arguments with zeros between. A program that overwrote the last zero shows its own title. Linux: get_mm_cmdline(). */
+/**
+ * Arguments with zeros between. A program that overwrote the last zero shows its own title. Linux:
+ * get_mm_cmdline().
+ */
 function showCmdline(task: Task): Uint8Array | string {
   const mm = mmOf(task);
   if (!mm || mm.arg_start >= mm.arg_end) return "";

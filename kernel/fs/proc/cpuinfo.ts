@@ -4,7 +4,10 @@
  */
 import type { Kernel } from "../../kernel.ts";
 
-/** Names by bit; empty: a bit Linux has no name for. Order as in cpufeatures.h: 1.EDX, 0x80000001.EDX, 1.ECX, ... */
+/**
+ * Names by bit; empty: a bit Linux has no name for. Order as in cpufeatures.h: 1.EDX, 0x80000001.EDX, 1.ECX,
+ * ...
+ */
 // prettier-ignore
 const LEAF1_EDX = ["fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "", "sep", "mtrr", "pge", "mca", "cmov",
   "pat", "pse36", "pn", "clflush", "", "dts", "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm", "ia64", "pbe"];

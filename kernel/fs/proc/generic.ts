@@ -1,11 +1,11 @@
 /**
- * How /proc is declared and served. A directory is a table of entries made with file(), link(), magicLink() and dir();
- * this file turns tables into inodes. Linux: fs/proc/generic.c, fs/proc/base.c, fs/seq_file.c.
+ * How /proc is declared and served. A directory is a table of entries made with file(), link(), magicLink()
+ * and dir(); this file turns tables into inodes. Linux: fs/proc/generic.c, fs/proc/base.c, fs/seq_file.c.
  *
  *     ProcEntry<C>: name, mode, what to show of a context C   C = Kernel for /proc itself, Task for /proc/PID
  *
- * A file's text is made at the first read of an open file and kept until it is read from the start again, as seq_file
- * does: a reader sees one consistent text.
+ * A file's text is made at the first read of an open file and kept until it is read from the start again, as
+ * seq_file does: a reader sees one consistent text.
  */
 import type { IovIter } from "../../mm/iov_iter.ts";
 import { latin1, latin1Bytes } from "../../mm/usercopy.ts";
@@ -199,7 +199,9 @@ export function makeProcInode(
   return inode;
 }
 
-/** Files of a process belong to its user; if it must not be looked into, to root. Linux: task_dump_owner(). */
+/**
+ * Files of a process belong to its user; if it must not be looked into, to root. Linux: task_dump_owner().
+ */
 function setOwner(inode: Inode, task: Task): void {
   const is_open_dir = isDirectory(inode.mode) && (inode.mode & 0o777) === 0o555;
   if (!is_open_dir && task.mm && task.mm.dumpable !== 1) {

@@ -1,4 +1,7 @@
-/** /proc/kmsg: the log as a stream of "<6>[    1.234567] text" lines, for klogd. Linux: fs/proc/kmsg.c; man 5 proc_kmsg. */
+/**
+ * /proc/kmsg: the log as a stream of "<6>[    1.234567] text" lines, for klogd. Linux: fs/proc/kmsg.c; man 5
+ * proc_kmsg.
+ */
 import type { Kernel } from "../../kernel.ts";
 import type { LogRecord } from "../../lib/printk.ts";
 import type { IovIter } from "../../mm/iov_iter.ts";
@@ -13,7 +16,10 @@ import { POLLIN, POLLRDNORM } from "../../uapi/poll.ts";
 import type { File } from "../file.ts";
 import type { ProcFile } from "./generic.ts";
 
-/** How far an open file has read. QUIRK: Linux has one position for all readers; two readers here see every line each. */
+/**
+ * How far an open file has read. QUIRK: Linux has one position for all readers; two readers here see every
+ * line each.
+ */
 class LogReader {
   constructor(public seq: number) {}
   /** What is left of a record that did not fit. */

@@ -1,6 +1,7 @@
 /**
- * /proc/meminfo, vmstat, buddyinfo, zoneinfo. Linux: fs/proc/meminfo.c, mm/vmstat.c. Counts of things that do not exist
- * here (swap, huge pages, dirty pages: everything lives in RAM) are zero, and stay for the programs that look for them.
+ * /proc/meminfo, vmstat, buddyinfo, zoneinfo. Linux: fs/proc/meminfo.c, mm/vmstat.c. Counts of things that do
+ * not exist here (swap, huge pages, dirty pages: everything lives in RAM) are zero, and stay for the programs
+ * that look for them.
  */
 import type { Kernel } from "../../kernel.ts";
 import { MAX_ORDER } from "../../mm/page_alloc.ts";

@@ -1,4 +1,7 @@
-/** /proc/PID/mounts, mountinfo, mountstats. Linux: fs/proc_namespace.c; man 5 proc_pid_mounts, proc_pid_mountinfo. */
+/**
+ * /proc/PID/mounts, mountinfo, mountstats. Linux: fs/proc_namespace.c; man 5 proc_pid_mounts,
+ * proc_pid_mountinfo.
+ */
 import { MS_DIRSYNC, MS_LAZYTIME, MS_MANDLOCK, MS_SYNCHRONOUS, MS_RDONLY } from "../../uapi/mount.ts";
 import { majorOf, minorOf } from "../../uapi/stat.ts";
 import type { Task } from "../../task/task.ts";

@@ -1,5 +1,6 @@
 /**
- * THE table of /proc itself; /proc/PID is base.ts, /proc/sys is sys.ts. Linux: fs/proc/root.c and the files it names.
+ * THE table of /proc itself; /proc/PID is base.ts, /proc/sys is sys.ts. Linux: fs/proc/root.c and the files
+ * it names.
  *
  * To add a file: write a function that returns its text from the Kernel, and a row here.
  */

@@ -1,4 +1,6 @@
-/** /proc/stat, uptime, loadavg, softirqs. Linux: fs/proc/stat.c, uptime.c, loadavg.c, softirqs.c; man 5 proc. */
+/**
+ * /proc/stat, uptime, loadavg, softirqs. Linux: fs/proc/stat.c, uptime.c, loadavg.c, softirqs.c; man 5 proc.
+ */
 import type { Kernel } from "../../kernel.ts";
 import { TASK_RUNNING, TASK_UNINTERRUPTIBLE } from "../../task/state.ts";
 import { NR_IRQS } from "../../irq/irq_desc.ts";
@@ -8,7 +10,10 @@ export const NS_PER_USER_TICK = 10_000_000;
 
 export const userTicks = (ns: number): number => Math.floor(ns / NS_PER_USER_TICK);
 
-/** The CPU's time by kind as /proc/stat orders it: user nice system idle iowait irq softirq steal guest guest_nice. */
+/**
+ * The CPU's time by kind as /proc/stat orders it: user nice system idle iowait irq softirq steal guest
+ * guest_nice.
+ */
 function cpuTimes(kernel: Kernel): string {
   kernel.sched.updateCurrent();
   const { user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns } = kernel.sched.cpustat;

@@ -1,4 +1,6 @@
-/** /proc/version: what uname says, in one line. Linux: fs/proc/version.c, init/version.c linux_proc_banner. */
+/**
+ * /proc/version: what uname says, in one line. Linux: fs/proc/version.c, init/version.c linux_proc_banner.
+ */
 import type { Kernel } from "../../kernel.ts";
 
 export function versionLine(kernel: Kernel): string {

@@ -1,5 +1,6 @@
 /**
- * tmpfs inodes: making, linking, renaming and removing them, and the regular file's operations. Linux: mm/shmem.c.
+ * tmpfs inodes: making, linking, renaming and removing them, and the regular file's operations. Linux:
+ * mm/shmem.c.
  */
 import { genericFileMmap, genericFileRead, genericFileWrite, AddressSpace } from "../../mm/filemap.ts";
 import { PAGE_SIZE } from "../../mm/page_alloc.ts";

@@ -1,6 +1,7 @@
 /**
- * tmpfs: files whose pages live in RAM only. Linux: mm/shmem.c; man 5 tmpfs. The same code serves rootfs (the root of
- * everything, filled from the initramfs), ramfs (tmpfs without limits) and, through createTmpfs(), devtmpfs and memfds.
+ * tmpfs: files whose pages live in RAM only. Linux: mm/shmem.c; man 5 tmpfs. The same code serves rootfs (the
+ * root of everything, filled from the initramfs), ramfs (tmpfs without limits) and, through createTmpfs(),
+ * devtmpfs and memfds.
  *
  * Directories are the dentry tree itself. File pages are the inode's AddressSpace, counted against `size=`.
  */
