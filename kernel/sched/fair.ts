@@ -1,9 +1,13 @@
 /**
- * The completely fair class: every task's run time, divided by its weight, is its virtual run time; the task with the
- * least runs next. Linux: kernel/sched/fair.c (CFS).
+ * The completely fair class: run time divided by weight is virtual run time; who has least runs next. On two levels, as
+ * with CONFIG_FAIR_GROUP_SCHED: groups share the CPU, and the tasks of a group share what the group gets. A group is a
+ * process group (a shell's job), where Linux's autogroup takes the session: a job of a thousand tasks weighs no more than one
+ * of a single task, so a fork bomb leaves the shell its half. Linux: kernel/sched/fair.c (CFS), autogroup.c.
  *
- *     tree ordered by vruntime:   [leftmost] . . . . .        current is not in it
- *     a sleeper comes back at min_vruntime - latency/2 at best: it runs soon, but cannot starve the others
+ *     groups by vruntime:   [leftmost] . . .           the running group and task are in no tree
+ *                               └─ tasks by vruntime: [leftmost] . . . .
+ *
+ * A sleeper comes back at min_vruntime - latency/2 at best: it runs soon, but cannot starve the others.
  */
 import { RbNode, RbTree } from "../lib/rbtree.ts";
 import type { Task } from "../task/task.ts";
@@ -28,18 +32,25 @@ const PRIO_TO_WEIGHT = [
 ];
 const WEIGHT_IDLEPRIO = 3;
 
-/** A task as the scheduler sees it. Linux: struct sched_entity. */
-export class SchedEntity extends RbNode {
+/** What a run queue orders: a task, or a group of them. */
+abstract class Entity extends RbNode {
   vruntime_ns = 0;
-  /** When update() last looked. */
-  exec_start_ns = 0;
   sum_exec_runtime_ns = 0;
   /** sum_exec_runtime when it was picked. */
   prev_sum_exec_runtime_ns = 0;
-  /** Runnable: in the tree or running. */
+  /** Runnable: in a tree or running. */
   on_rq = false;
+  abstract get weight(): number;
+}
+
+/** A task as the scheduler sees it. Linux: struct sched_entity. */
+export class SchedEntity extends Entity {
+  /** When update() last looked. */
+  exec_start_ns = 0;
   /** Ticks left of a round-robin slice (rt.ts). */
   rt_ticks = 0;
+  /** Where it is, or was last, queued. */
+  group: TaskGroup | null = null;
   constructor(readonly task: Task) {
     super();
   }
@@ -50,21 +61,25 @@ export class SchedEntity extends RbNode {
   }
 }
 
-export class FairRunQueue {
-  readonly #tree = new RbTree<SchedEntity>((a, b) => a.vruntime_ns < b.vruntime_ns);
-  #current: SchedEntity | null = null;
-  #min_vruntime_ns = 0;
-  /** Runnable tasks, the running one included, and their weight. */
-  nr_running = 0;
-  #load = 0;
+/** The runnable tasks of one process group. Linux: struct task_group. */
+class TaskGroup extends Entity {
+  readonly cfs_rq = new CfsRunQueue<SchedEntity>();
+  /** That of its heaviest task: a job started with nice(1) stays light. */
+  weight = NICE_0_LOAD;
+}
 
-  /** Charges the running task for the time since the last look. Linux: update_curr(). */
-  update(now_ns: number): void {
-    const current = this.#current;
+/** One level: entities by vruntime. Linux: struct cfs_rq. */
+class CfsRunQueue<T extends Entity> {
+  readonly #tree = new RbTree<T>((a, b) => a.vruntime_ns < b.vruntime_ns);
+  current: T | null = null;
+  min_vruntime_ns = 0;
+  nr_running = 0;
+  load = 0;
+
+  /** Linux: update_curr(). */
+  charge(delta_ns: number): void {
+    const { current } = this;
     if (current === null) return;
-    const delta_ns = now_ns - current.exec_start_ns;
-    if (delta_ns <= 0) return;
-    current.exec_start_ns = now_ns;
     current.sum_exec_runtime_ns += delta_ns;
     current.vruntime_ns += (delta_ns * NICE_0_LOAD) / current.weight;
     this.#updateMin();
@@ -72,76 +87,194 @@ export class FairRunQueue {
 
   #updateMin(): void {
     const { first } = this.#tree;
-    let vruntime = this.#current?.vruntime_ns ?? first?.vruntime_ns ?? this.#min_vruntime_ns;
+    let vruntime = this.current?.vruntime_ns ?? first?.vruntime_ns ?? this.min_vruntime_ns;
     if (first !== null && first.vruntime_ns < vruntime) vruntime = first.vruntime_ns;
-    if (vruntime > this.#min_vruntime_ns) this.#min_vruntime_ns = vruntime;
+    if (vruntime > this.min_vruntime_ns) this.min_vruntime_ns = vruntime;
   }
 
-  /** A task becomes runnable after a sleep. Linux: enqueue_task_fair(), place_entity(). */
-  enqueueWoken(se: SchedEntity): void {
-    const earliest = this.#min_vruntime_ns - SCHED_LATENCY_NS / 2;
-    if (se.vruntime_ns < earliest) se.vruntime_ns = earliest;
-    this.#enqueue(se);
+  /** After a sleep. Linux: place_entity(). */
+  placeWoken(entity: T): void {
+    const earliest = this.min_vruntime_ns - SCHED_LATENCY_NS / 2;
+    if (entity.vruntime_ns < earliest) entity.vruntime_ns = earliest;
   }
 
-  /** A new task: it starts behind those that wait already. Linux: task_fork_fair() with START_DEBIT. */
-  enqueueNew(se: SchedEntity): void {
-    se.vruntime_ns = Math.max(se.vruntime_ns, this.#min_vruntime_ns + this.#slice(se));
-    this.#enqueue(se);
+  /** For the first time: behind those that wait already. */
+  placeNew(entity: T): void {
+    entity.vruntime_ns = Math.max(entity.vruntime_ns, this.min_vruntime_ns + this.slice(entity));
   }
 
-  #enqueue(se: SchedEntity): void {
-    se.on_rq = true;
+  enqueue(entity: T): void {
+    entity.on_rq = true;
     this.nr_running++;
-    this.#load += se.weight;
-    this.#tree.insert(se);
+    this.load += entity.weight;
+    this.#tree.insert(entity);
+  }
+
+  dequeue(entity: T): void {
+    if (entity === this.current) this.current = null;
+    else this.#tree.remove(entity);
+    entity.on_rq = false;
+    this.nr_running--;
+    this.load = this.nr_running === 0 ? 0 : this.load - entity.weight;
+    this.#updateMin();
+  }
+
+  putPrevious(): void {
+    if (this.current === null) return;
+    this.#tree.insert(this.current);
+    this.current = null;
+  }
+
+  pickNext(): T | null {
+    const entity = this.#tree.first;
+    if (entity === null) return null;
+    this.#tree.remove(entity);
+    this.current = entity;
+    entity.prev_sum_exec_runtime_ns = entity.sum_exec_runtime_ns;
+    return entity;
+  }
+
+  /** Whether the running entity has had its share. Linux: check_preempt_tick(). */
+  shouldPreemptAtTick(): boolean {
+    const { current } = this;
+    const { first } = this.#tree;
+    if (current === null || first === null) return false;
+    const ran_ns = current.sum_exec_runtime_ns - current.prev_sum_exec_runtime_ns;
+    const slice_ns = this.slice(current);
+    if (ran_ns > slice_ns) return true;
+    if (ran_ns < SCHED_MIN_GRANULARITY_NS) return false;
+    return current.vruntime_ns - first.vruntime_ns > slice_ns;
+  }
+
+  /** Whether `entity` is so far behind the running one that it should run at once. Linux: wakeup_preempt_entity(). */
+  isFarBehind(entity: T): boolean {
+    if (this.current === null) return true;
+    const granularity_ns = (SCHED_WAKEUP_GRANULARITY_NS * NICE_0_LOAD) / entity.weight;
+    return this.current.vruntime_ns - entity.vruntime_ns > granularity_ns;
+  }
+
+  /** The running entity goes behind all others. */
+  yieldCurrent(): void {
+    const { current } = this;
+    if (current === null) return;
+    let last: T | null = this.#tree.root;
+    while (last?.right) last = last.right;
+    if (last && last.vruntime_ns >= current.vruntime_ns) current.vruntime_ns = last.vruntime_ns + 1;
+  }
+
+  /** Share of the period, ns. Linux: sched_slice(). */
+  slice(entity: T): number {
+    const nr_running = this.nr_running + (entity.on_rq ? 0 : 1);
+    const period_ns = nr_running > SCHED_NR_LATENCY ? nr_running * SCHED_MIN_GRANULARITY_NS : SCHED_LATENCY_NS;
+    const load = this.load + (entity.on_rq ? 0 : entity.weight);
+    return Math.max((period_ns * entity.weight) / load, SCHED_MIN_GRANULARITY_NS);
+  }
+}
+
+export class FairRunQueue {
+  readonly #groups = new CfsRunQueue<TaskGroup>();
+  /** By process group id; those without runnable tasks stay until their past no longer matters. */
+  readonly #by_pgrp = new Map<number, TaskGroup>();
+  #nr_groups_limit = 64;
+  /** Runnable tasks, the running one included. */
+  nr_running = 0;
+
+  /** The running task. */
+  get #current(): SchedEntity | null {
+    return this.#groups.current?.cfs_rq.current ?? null;
+  }
+
+  /** Charges the running task for the time since the last look. */
+  update(now_ns: number): void {
+    const current = this.#current;
+    if (current === null) return;
+    const delta_ns = now_ns - current.exec_start_ns;
+    if (delta_ns <= 0) return;
+    current.exec_start_ns = now_ns;
+    current.group!.cfs_rq.charge(delta_ns);
+    this.#groups.charge(delta_ns);
+  }
+
+  /** A task becomes runnable after a sleep. Linux: enqueue_task_fair(). */
+  enqueueWoken(se: SchedEntity): void {
+    const group = this.#join(se);
+    group.cfs_rq.placeWoken(se);
+    this.#enqueue(group, se);
+  }
+
+  /** A new task. Linux: task_fork_fair(). */
+  enqueueNew(se: SchedEntity): void {
+    const group = this.#join(se);
+    group.cfs_rq.placeNew(se);
+    this.#enqueue(group, se);
+  }
+
+  /** The group of the task's process group. */
+  #join(se: SchedEntity): TaskGroup {
+    const id = se.task.signal.pgrp;
+    let group = this.#by_pgrp.get(id);
+    if (!group) {
+      group = new TaskGroup();
+      group.vruntime_ns = this.#groups.min_vruntime_ns;
+      if (this.#by_pgrp.size >= this.#nr_groups_limit) this.#forgetGroups();
+      this.#by_pgrp.set(id, group);
+    }
+    // Virtual time of another queue means nothing in this one.
+    if (se.group !== group) se.vruntime_ns = group.cfs_rq.min_vruntime_ns;
+    se.group = group;
+    return group;
+  }
+
+  /** Drops groups without runnable tasks that would be placed as new ones anyway if they came back. */
+  #forgetGroups(): void {
+    const earliest = this.#groups.min_vruntime_ns - SCHED_LATENCY_NS / 2;
+    for (const [id, group] of this.#by_pgrp) {
+      if (!group.on_rq && group.vruntime_ns <= earliest) this.#by_pgrp.delete(id);
+    }
+    this.#nr_groups_limit = Math.max(64, 2 * this.#by_pgrp.size);
+  }
+
+  #enqueue(group: TaskGroup, se: SchedEntity): void {
+    this.nr_running++;
+    group.cfs_rq.enqueue(se);
+    if (!group.on_rq) {
+      group.weight = se.weight;
+      this.#groups.placeWoken(group);
+      this.#groups.enqueue(group);
+    } else if (se.weight > group.weight) {
+      this.#groups.load += se.weight - group.weight;
+      group.weight = se.weight;
+    }
   }
 
   /** A task goes to sleep, dies or changes class. */
   dequeue(se: SchedEntity): void {
-    if (se === this.#current) this.#current = null;
-    else this.#tree.remove(se);
-    se.on_rq = false;
+    const group = se.group!;
+    group.cfs_rq.dequeue(se);
     this.nr_running--;
-    this.#load -= se.weight;
-    this.#updateMin();
-  }
-
-  /** Runs `change` (a new nice value or policy) with the accounts kept right. Linux: reweight_entity(). */
-  reweight(se: SchedEntity, change: () => void): void {
-    if (se.on_rq) this.#load -= se.weight;
-    change();
-    if (se.on_rq) this.#load += se.weight;
+    if (group.cfs_rq.nr_running === 0) this.#groups.dequeue(group);
   }
 
   /** The running task stays runnable but gives the CPU back. Linux: put_prev_task_fair(). */
   putPrevious(se: SchedEntity): void {
     if (se !== this.#current) return;
-    this.#current = null;
-    this.#tree.insert(se);
+    se.group!.cfs_rq.putPrevious();
+    this.#groups.putPrevious();
   }
 
   /** Takes the task that runs next, or null. Linux: pick_next_task_fair(). */
   pickNext(now_ns: number): SchedEntity | null {
-    const se = this.#tree.first;
-    if (se === null) return null;
-    this.#tree.remove(se);
-    this.#current = se;
-    se.exec_start_ns = now_ns;
-    se.prev_sum_exec_runtime_ns = se.sum_exec_runtime_ns;
+    // Its task went to sleep, the group did not.
+    this.#groups.putPrevious();
+    const se = this.#groups.pickNext()?.cfs_rq.pickNext() ?? null;
+    if (se !== null) se.exec_start_ns = now_ns;
     return se;
   }
 
-  /** Whether the running task has had its share. Linux: check_preempt_tick(). */
+  /** Whether the running task has had its share. Linux: task_tick_fair(). */
   shouldPreemptAtTick(): boolean {
-    const current = this.#current;
-    const { first } = this.#tree;
-    if (current === null || first === null) return false;
-    const ran_ns = current.sum_exec_runtime_ns - current.prev_sum_exec_runtime_ns;
-    const slice_ns = this.#slice(current);
-    if (ran_ns > slice_ns) return true;
-    if (ran_ns < SCHED_MIN_GRANULARITY_NS) return false;
-    return current.vruntime_ns - first.vruntime_ns > slice_ns;
+    const group = this.#groups.current;
+    return group !== null && (group.cfs_rq.shouldPreemptAtTick() || this.#groups.shouldPreemptAtTick());
   }
 
   /** Whether `se`, just woken, should run at once. Linux: check_preempt_wakeup(). */
@@ -150,25 +283,13 @@ export class FairRunQueue {
     if (current === null) return true;
     if (current.task.policy === SCHED_IDLE && se.task.policy !== SCHED_IDLE) return true;
     if (se.task.policy === SCHED_BATCH || se.task.policy === SCHED_IDLE) return false;
-    const granularity_ns = (SCHED_WAKEUP_GRANULARITY_NS * NICE_0_LOAD) / se.weight;
-    return current.vruntime_ns - se.vruntime_ns > granularity_ns;
+    if (current.group === se.group) return current.group!.cfs_rq.isFarBehind(se);
+    return this.#groups.isFarBehind(se.group!);
   }
 
-  /** sched_yield(): the running task goes behind all others. */
+  /** sched_yield(). */
   yieldCurrent(): void {
-    const current = this.#current;
-    if (current === null) return;
-    let last: SchedEntity | null = this.#tree.root;
-    while (last?.right) last = last.right;
-    if (last && last.vruntime_ns >= current.vruntime_ns) current.vruntime_ns = last.vruntime_ns + 1;
-  }
-
-  /** Share of the period, ns. Linux: sched_slice(). */
-  #slice(se: SchedEntity): number {
-    const nr_running = this.nr_running + (se.on_rq ? 0 : 1);
-    const period_ns =
-      nr_running > SCHED_NR_LATENCY ? nr_running * SCHED_MIN_GRANULARITY_NS : SCHED_LATENCY_NS;
-    const load = this.#load + (se.on_rq ? 0 : se.weight);
-    return Math.max((period_ns * se.weight) / load, SCHED_MIN_GRANULARITY_NS);
+    this.#groups.current?.cfs_rq.yieldCurrent();
+    this.#groups.yieldCurrent();
   }
 }

@@ -69,6 +69,17 @@ function checkFlags(task: Task, flags: number): number {
   return 0;
 }
 
+/** Thread slots that no process group gets which holds half of all. */
+const RESERVED_THREADS = 32;
+
+/** Whether there may be one more task. The last few are kept from whoever took all the others: one must be able to kill it. */
+function mayAddThread(parent: Task): boolean {
+  const { tasks } = parent.kernel;
+  const left = tasks.max_threads - tasks.nr_threads;
+  if (left > RESERVED_THREADS) return true;
+  return left > 0 && tasks.pgrp(parent.signal.pgrp).size < tasks.nr_threads / 2;
+}
+
 /** A task with a kernel stack and nothing else, or -ENOMEM. */
 export function allocTask(kernel: Kernel): Task | number {
   const { ram } = kernel.machine;
@@ -94,7 +105,7 @@ export function copyProcess(parent: Task, args: CloneArgs): Task | number {
   if (user.nr_processes >= limit && user.uid !== 0) {
     if (!capable(parent, CAP_SYS_RESOURCE) && !capable(parent, CAP_SYS_ADMIN)) return -EAGAIN;
   }
-  if (kernel.tasks.nr_threads >= kernel.tasks.max_threads) return -EAGAIN;
+  if (!mayAddThread(parent)) return -EAGAIN;
   const pid = kernel.tasks.allocPid();
   if (pid < 0) return pid;
   const child = allocTask(kernel);
