@@ -7,6 +7,7 @@ import {
   PAGE_FLAGS_BASE,
   PAGE_HAS_CODE,
   RAM_BASE,
+  ROM_BASE,
   VRAM_BASE,
   VRAM_DIRTY_BASE,
   VRAM_PHYSICAL,
@@ -35,7 +36,8 @@ export class GuestRam implements Ram {
     this.#core = core;
     this.bytes = new Uint8Array(core.memory.buffer, RAM_BASE, size_bytes);
     this.#view = new DataView(core.memory.buffer, RAM_BASE, size_bytes);
-    this.#page_flags = new Uint8Array(core.memory.buffer, PAGE_FLAGS_BASE, size_bytes >>> PAGE_SHIFT);
+    const flags = PAGE_FLAGS_BASE + ((RAM_BASE - ROM_BASE) >>> PAGE_SHIFT); // of the page at physical address 0
+    this.#page_flags = new Uint8Array(core.memory.buffer, flags, size_bytes >>> PAGE_SHIFT);
   }
 
   // Reads and writes beyond RAM are bugs of the caller: DataView and Uint8Array throw RangeError for them.
