@@ -81,6 +81,7 @@ export class File {
   ) {
     inode.nr_files++;
     path.mnt.nr_files++;
+    path.mnt.sb.nr_files++;
     inode.sb.kernel.vfs.nr_files++;
   }
 
@@ -116,7 +117,10 @@ export class File {
     else if (this.counts_writer) inode.writecount--;
     this.path.mnt.nr_files--;
     inode.nr_files--;
-    inode.sb.kernel.vfs.nr_files--;
+    const { vfs } = inode.sb.kernel;
+    vfs.nr_files--;
     inode.evictIfUnused();
+    const { sb } = this.path.mnt;
+    if (--sb.nr_files === 0 && sb.is_detached) vfs.mounts.reapSuper(sb);
   }
 }

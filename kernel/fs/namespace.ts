@@ -140,9 +140,24 @@ export class MountNamespace {
     this.event++;
     if (--mnt.sb.nr_mounts === 0) {
       this.vfs.supers.delete(mnt.sb);
-      // Lazily detached mounts may still have open files; evictInode comes with their last close.
-      if (mnt.nr_files === 0) mnt.sb.ops.killSuper?.(mnt.sb);
+      mnt.sb.is_detached = true;
+      this.reapSuper(mnt.sb);
     }
+  }
+
+  /** Ends a file system without mounts once no file and no working directory is in it. */
+  reapSuper(sb: SuperBlock): void {
+    if (sb.nr_files > 0 || this.#hasTaskIn((mnt) => mnt.sb === sb)) return;
+    sb.is_detached = false;
+    sb.ops.killSuper?.(sb);
+  }
+
+  /** Whether a task's working directory or root is on such a mount. */
+  #hasTaskIn(matches: (mnt: Mount) => boolean): boolean {
+    for (const { exit_state, fs } of this.vfs.kernel.tasks.threads()) {
+      if (!exit_state && fs && (matches(fs.pwd.mnt) || matches(fs.root.mnt))) return true;
+    }
+    return false;
   }
 
   /** Moves an attached mount to another place. */
@@ -166,11 +181,7 @@ export class MountNamespace {
    * propagate_mount_busy().
    */
   isBusy(mnt: Mount): boolean {
-    if (mnt.nr_files > 0 || this.childrenOf(mnt).length > 0) return true;
-    for (const task of this.vfs.kernel.tasks.threads()) {
-      if (!task.exit_state && task.fs && (task.fs.pwd.mnt === mnt || task.fs.root.mnt === mnt)) return true;
-    }
-    return false;
+    return mnt.nr_files > 0 || this.childrenOf(mnt).length > 0 || this.#hasTaskIn((used) => used === mnt);
   }
 }
 

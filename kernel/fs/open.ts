@@ -18,7 +18,6 @@ import {
   EINVAL,
   EISDIR,
   ELOOP,
-  ENFILE,
   ENODEV,
   ENOENT,
   ENOTDIR,
@@ -241,8 +240,6 @@ export function* openPath(task: Task, path: Path, flags: number, created: boolea
 /** Makes the File and calls the object's own open. Rights are checked. Linux: do_dentry_open(). */
 export function* makeFile(task: Task, path: Path, flags: number): Sleep<File | number> {
   const inode = path.dentry.inode!;
-  const { vfs } = task.kernel;
-  if (vfs.nr_files >= vfs.max_files) return -ENFILE;
   if (isSocket(inode.mode)) return -ENXIO;
   const access = flags & O_ACCMODE;
   const writes = access === O_WRONLY || access === O_RDWR;

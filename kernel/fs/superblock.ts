@@ -57,6 +57,10 @@ export class SuperBlock {
   caches_negative = false;
   /** Mounts of this superblock. */
   nr_mounts = 0;
+  /** Open files of it, through whatever mount. */
+  nr_files = 0;
+  /** The last mount is gone, something still uses it: killSuper comes with the last file. */
+  is_detached = false;
   #next_ino = 0;
 
   constructor(

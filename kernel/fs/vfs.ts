@@ -32,9 +32,8 @@ export class Vfs {
   readonly devtmpfs: Devtmpfs;
   /** Inodes with file locks. */
   readonly locked = new Set<FileLockContext>();
-  /** Open files in the system, and their limit. /proc/sys/fs/file-nr. */
+  /** Open files in the system. /proc/sys/fs/file-nr. */
   nr_files = 0;
-  max_files = Number.MAX_SAFE_INTEGER;
   /** Highest RLIMIT_NOFILE. /proc/sys/fs/nr_open. */
   nr_open = 1048576;
   /** /proc/sys/kernel/random/boot_id, made when first read. */

@@ -12,6 +12,9 @@ import { CAP_LAST_CAP, CAP_SYS_ADMIN } from "../../uapi/capability.ts";
 import { EINVAL, EPERM } from "../../uapi/errno.ts";
 import { dir, file, type ProcDir, type ProcEntry, type ProcFile } from "./generic.ts";
 
+/** No limit on open files but memory. */
+const LONG_MAX_TEXT = "9223372036854775807";
+
 /** A number that cannot be changed. */
 function constant(name: string, value: number | string, mode = 0o444): ProcFile<Kernel> {
   return file(name, mode, () => `${value}\n`);
@@ -72,14 +75,8 @@ function printkLevels(kernel: Kernel): string {
 const switches = dir<Kernel>("sys", 0o555, [
   dir("fs", 0o555, [
     constant("dentry-state", "0\t0\t45\t0\t0\t0"),
-    number(
-      "file-max",
-      (kernel) => kernel.vfs.max_files,
-      (kernel, value) => (kernel.vfs.max_files = value),
-      0,
-      Number.MAX_SAFE_INTEGER,
-    ),
-    file("file-nr", 0o444, (kernel) => `${kernel.vfs.nr_files}\t0\t${kernel.vfs.max_files}\n`),
+    constant("file-max", LONG_MAX_TEXT),
+    file("file-nr", 0o444, (kernel) => `${kernel.vfs.nr_files}\t0\t${LONG_MAX_TEXT}\n`),
     constant("inode-nr", "0\t0"),
     number(
       "nr_open",

@@ -89,6 +89,21 @@ test("size= and nr_inodes= are limits", () => {
   file.put();
 });
 
+test("a lazily unmounted tmpfs goes with its last open file", () => {
+  mount("");
+  const file = open("/mnt/f");
+  write(file, "x".repeat(8192), 0);
+  const other = open("/mnt/g");
+  write(other, "y", 0);
+  const { mounts } = task.kernel.vfs;
+  mounts.detach(file.path.mnt);
+  expect(read(file, 1, 0)).toBe("x");
+  file.put();
+  expect(read(other, 1, 0)).toBe("y");
+  other.put();
+  expect(task.kernel.pages.nr_free).toBe(free);
+});
+
 test("RLIMIT_FSIZE", () => {
   const file = open("/f");
   task.signal.rlimits[RLIMIT_FSIZE] = { cur: 10, max: 10 };
