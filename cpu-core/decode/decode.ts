@@ -503,6 +503,7 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
   } else if (op == Op.UD) {
     undefined(insn);
   }
+  if ((insn.flags & <u16>INSN_MEMORY) == 0 && usesStack(op)) insn.segment = <u8>SEG_SS;
   if (!hasModrm && op == Op.PUSH_SREG) insn.src = <u8>((opcode >> 3) & 7);
   if (!hasModrm && op == Op.POP_SREG) insn.dst = <u8>((opcode >> 3) & 7);
   return Decoded.OK;
@@ -547,6 +548,30 @@ function decodeVector(insn: Insn, form: u32): void {
     case Form.W_Ib: insn.dst = operandW(insn, false); insn.src = insn.dst; insn.imm = fetchIb(); break; // prettier-ignore
     case Form.Q_Ib: insn.dst = operandW(insn, true); insn.src = insn.dst; insn.imm = fetchIb(); break; // prettier-ignore
   }
+}
+
+/** Whether an instruction's implicit operand is on the stack: a bad address there is #SS, not #GP. */
+function usesStack(op: u32): bool {
+  switch (op) {
+    case Op.PUSH:
+    case Op.POP:
+    case Op.CALL:
+    case Op.CALL_INDIRECT:
+    case Op.RET:
+    case Op.LEAVE:
+    case Op.ENTER:
+    case Op.PUSHF:
+    case Op.POPF:
+    case Op.PUSHA:
+    case Op.POPA:
+    case Op.PUSH_SREG:
+    case Op.POP_SREG:
+    case Op.CALL_FAR:
+    case Op.RET_FAR:
+    case Op.IRET:
+      return true;
+  }
+  return false;
 }
 
 /** Whether a ModRM byte follows the opcode. */
