@@ -8,6 +8,7 @@
 import { copyFromUserPartial, getUser32, getUser64, readUserString } from "../mm/usercopy.ts";
 import type { Task } from "../task/task.ts";
 import { ERRNO_NAMES } from "../uapi/errno_names.ts";
+import * as ioctls from "../uapi/ioctl.ts";
 import { SIGNAL_NAMES } from "../uapi/signal.ts";
 
 export interface Arg {
@@ -143,6 +144,8 @@ export const OPEN_FLAGS = (name: string): Arg =>
     const rest = value & ~3;
     return rest === 0 ? access : `${access}|${printFlags(rest, OPEN_BITS)}`;
   });
+/** An ioctl(2) command by the name its header gives it. */
+export const IOCTL = (name: string): Arg => make(name, "uint", (value) => IOCTL_NAMES.get(value) ?? hex(value));
 export const WHENCE = (name: string): Arg =>
   ENUM(name, { 0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END", 3: "SEEK_DATA", 4: "SEEK_HOLE" });
 // prettier-ignore
@@ -161,6 +164,8 @@ export const MAP_FLAGS = (name: string): Arg => {
     return rest === 0 ? type : `${type}|${printFlags(rest, bits)}`;
   });
 };
+
+const IOCTL_NAMES = new Map<number, string>(Object.entries(ioctls).map(([name, value]) => [value, name]));
 
 // prettier-ignore
 const SA_FLAGS: readonly (readonly [number, string])[] = [
@@ -237,12 +242,14 @@ function printSigset(task: Task, ptr: number): string {
   const lo = getUser32(task, ptr);
   const hi = getUser32(task, ptr + 4);
   if (lo < 0 || hi < 0) return hex(ptr);
-  const names: string[] = [];
+  const present: string[] = [];
+  const absent: string[] = [];
   for (let sig = 1; sig <= 64; sig++) {
     const word = sig <= 32 ? lo : hi;
-    if (word & (1 << ((sig - 1) & 31))) names.push((SIGNAL_NAMES[sig] ?? String(sig)).replace(/^SIG/, ""));
+    const list = word & (1 << ((sig - 1) & 31)) ? present : absent;
+    list.push((SIGNAL_NAMES[sig] ?? String(sig)).replace(/^SIG/, ""));
   }
-  return names.length > 48 ? `~[${64 - names.length}]` : `[${names.join(" ")}]`;
+  return present.length > 32 ? `~[${absent.join(" ")}]` : `[${present.join(" ")}]`;
 }
 
 export function printWaitStatus(status: number): string {

@@ -76,6 +76,7 @@ export function* doExit(task: Task, code: number): Sleep<number> {
       itimer.timer = null;
     }
   }
+  if (kernel.strace.enabled) kernel.strace.ended(task, code);
   exitMm(task);
   task.files.release(task);
   task.fs.users--;

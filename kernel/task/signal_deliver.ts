@@ -76,6 +76,7 @@ export function deliverSignals(task: Task, regs: PtRegs): number {
     const info = dequeueSignal(task, task.blocked);
     if (info === null) break;
     const sig = info.signo;
+    if (task.kernel.strace.enabled) task.kernel.strace.signal(task, info);
     const action = task.sighand.action[sig];
     if (action.handler === SIG_IGN) continue;
     if (action.handler !== SIG_DFL) {

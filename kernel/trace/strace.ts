@@ -4,7 +4,19 @@
  */
 import { hex, printResult } from "../syscall/args.ts";
 import type { SyscallDispatch } from "../syscall/dispatch.ts";
+import type { SigInfo } from "../task/siginfo.ts";
 import type { Task } from "../task/task.ts";
+import {
+  SIGBUS,
+  SIGCHLD,
+  SIGNAL_NAMES,
+  SIGSEGV,
+  SI_KERNEL,
+  SI_QUEUE,
+  SI_TIMER,
+  SI_TKILL,
+  SI_USER,
+} from "../uapi/signal.ts";
 
 /** Gets one line without its newline. */
 export type StraceSink = (line: string) => void;
@@ -58,13 +70,40 @@ export class Strace {
     this.#sink?.(`${task.pid} ${row?.name ?? `syscall_${hex(nr)}`}(${texts.join(", ")}) = ${printResult(shown)}`);
   }
 
-  /** A signal is delivered. */
-  signal(task: Task, text: string): void {
-    this.#sink?.(`${task.pid} --- ${text} ---`);
+  /** A signal is about to be delivered. */
+  signal(task: Task, info: SigInfo): void {
+    const name = SIGNAL_NAMES[info.signo] ?? String(info.signo);
+    let text = `si_signo=${name}, si_code=${codeName(info)}`;
+    if (info.addr !== undefined) text += `, si_addr=${hex(info.addr)}`;
+    else if (info.pid !== undefined) text += `, si_pid=${info.pid}, si_uid=${info.uid ?? 0}`;
+    if (info.signo === SIGCHLD && info.status !== undefined) text += `, si_status=${info.status}`;
+    this.#sink?.(`${task.pid} --- ${name} {${text}} ---`);
   }
 
-  /** The task is gone. */
-  forget(task: Task): void {
+  /** The task is gone; `code` as wait(2) tells it. */
+  ended(task: Task, code: number): void {
     this.#pending.delete(task);
+    const sig = code & 0x7f;
+    this.#sink?.(
+      sig ? `${task.pid} +++ killed by ${SIGNAL_NAMES[sig] ?? sig} +++` : `${task.pid} +++ exited with ${(code >> 8) & 0xff} +++`,
+    );
   }
+}
+
+const CHILD_CODES = ["", "CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"];
+const SEGV_CODES = ["", "SEGV_MAPERR", "SEGV_ACCERR"];
+const BUS_CODES = ["", "BUS_ADRALN", "BUS_ADRERR"];
+const SENDER_CODES: Readonly<Record<number, string>> = {
+  [SI_USER]: "SI_USER",
+  [SI_KERNEL]: "SI_KERNEL",
+  [SI_QUEUE]: "SI_QUEUE",
+  [SI_TIMER]: "SI_TIMER",
+  [SI_TKILL]: "SI_TKILL",
+};
+
+function codeName(info: SigInfo): string {
+  const bySender = SENDER_CODES[info.code];
+  if (bySender) return bySender;
+  const names = info.signo === SIGCHLD ? CHILD_CODES : info.signo === SIGSEGV ? SEGV_CODES : info.signo === SIGBUS ? BUS_CODES : [];
+  return names[info.code] ?? hex(info.code);
 }
