@@ -72,6 +72,8 @@ class RunSession {
   #result: Ending | null = null;
   #guest: Guest | null = null;
   #machine: Machine | null = null;
+  /** The program is a file of the host, so it is there. */
+  #isOfHost = false;
   readonly #input: InputStream;
   readonly #outputs: readonly [OutputStream, OutputStream];
   readonly #control: ControlStream;
@@ -98,7 +100,7 @@ class RunSession {
         this.#stats.end();
         this.#finish({ status: exitStatus(status), message: "" });
       },
-      notExecuted: (errno) => this.#finish(describeExecFailure(this.program, errno)),
+      notExecuted: (errno) => this.#finish(describeExecFailure(this.program, errno, this.#isOfHost)),
       failed: (errno, letter, text) => this.#finish(describeStepFailure(errno, letter, text)),
     });
   }
@@ -111,6 +113,7 @@ class RunSession {
     const environment = makeEnvironment(options.env, this.#isTerminal);
     const guest_path = environment.find((variable) => variable.startsWith("PATH="))?.slice(5) ?? GUEST_PATH;
     const found = findProgram(this.program, options.root !== undefined, guest_path);
+    this.#isOfHost = found.folder !== null;
     const root = options.root === undefined ? null : await openRoot(options.root);
     const assets = await loadNodeAssets();
 
@@ -163,7 +166,8 @@ class RunSession {
       if (ending.message !== "") process.stderr.write(`vitrine: ${ending.message}\n`);
       return ending.status;
     } catch (error) {
-      if (error instanceof RangeError) throw new CliError(`cannot get ${options.memory} of memory for the machine`);
+      if (error instanceof RangeError)
+        throw new CliError(`cannot get ${options.memory} of memory for the machine`);
       throw error;
     } finally {
       tracer?.close();
@@ -184,7 +188,10 @@ class RunSession {
   #powerChanged(state: string, detail: string): void {
     if (state === "crashed") this.#end({ status: EXIT_FAILURE, message: `the machine crashed: ${detail}` });
     else if (state === "off") {
-      this.#end({ status: EXIT_FAILURE, message: "the guest switched the machine off before the program ended" });
+      this.#end({
+        status: EXIT_FAILURE,
+        message: "the guest switched the machine off before the program ended",
+      });
     } else if (detail !== "") {
       this.#end({ status: EXIT_FAILURE, message: `the guest restarted the machine (${detail})` });
     }
@@ -335,16 +342,23 @@ function errorText(errno: number): string {
   return ERROR_TEXTS[errno] ?? `error ${errno}`;
 }
 
-function describeExecFailure(program: string, errno: number): Ending {
+function describeExecFailure(program: string, errno: number, isOfHost: boolean): Ending {
   if (errno === ENOENT || errno === ENOTDIR) {
-    const why = program.includes("/") ? "no such file in the guest, or its interpreter is missing there" : "not found";
+    if (isOfHost)
+      return { status: EXIT_NOT_FOUND, message: `${program}: its interpreter is missing in the guest` };
+    const why = program.includes("/") ? "no such file or directory" : "not found";
     return { status: EXIT_NOT_FOUND, message: `${program}: ${why}` };
   }
   return { status: EXIT_CANNOT_RUN, message: `${program}: ${errorText(errno)}` };
 }
 
 function describeStepFailure(errno: number, letter: string, text: string): Ending {
-  const what = letter === "c" ? `--cwd ${text}` : letter === "m" ? `mounting ${text}` : `setting up the guest (${letter})`;
+  const what =
+    letter === "c"
+      ? `--cwd ${text}`
+      : letter === "m"
+        ? `mounting ${text}`
+        : `setting up the guest (${letter})`;
   return { status: EXIT_FAILURE, message: `${what}: ${errorText(errno)}` };
 }
 
@@ -357,7 +371,17 @@ function writeStats(path: string, report: object): void {
 }
 
 /** Options of `run` that take the next word as their value. */
-const VALUE_OPTIONS = new Set(["--root", "--mount", "--env", "--cwd", "-m", "--memory", "--timeout", "--clock", "--stats"]);
+const VALUE_OPTIONS = new Set([
+  "--root",
+  "--mount",
+  "--env",
+  "--cwd",
+  "-m",
+  "--memory",
+  "--timeout",
+  "--clock",
+  "--stats",
+]);
 
 /**
  * The command line with a bare --strace made unmistakable: its file, which may be left out, is given with "=" only, so that

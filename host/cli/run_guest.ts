@@ -133,11 +133,16 @@ export class Guest {
       script.step("r", NEW_ROOT);
       script.step("d", "/dev").step("M", "devtmpfs", "/dev", "devtmpfs", "0", "mode=0755");
     }
-    script.step("d", "/dev/pts").step("M", "devpts", "/dev/pts", "devpts", "0", "gid=5,mode=620,ptmxmode=666");
-    script.step("d", "/dev/shm").step("M", "tmpfs", "/dev/shm", "tmpfs", String(MS_NOSUID | MS_NODEV), "mode=1777");
+    script
+      .step("d", "/dev/pts")
+      .step("M", "devpts", "/dev/pts", "devpts", "0", "gid=5,mode=620,ptmxmode=666");
+    script
+      .step("d", "/dev/shm")
+      .step("M", "tmpfs", "/dev/shm", "tmpfs", String(MS_NOSUID | MS_NODEV), "mode=1777");
     script.step("d", "/proc").step("M", "proc", "/proc", "proc", "0", "");
     script.step("d", "/run").step("M", "tmpfs", "/run", "tmpfs", String(MS_NOSUID | MS_NODEV), "mode=755");
-    if (!plan.root) script.step("d", "/tmp").step("M", "tmpfs", "/tmp", "tmpfs", String(MS_NOSUID | MS_NODEV), "mode=1777");
+    if (!plan.root)
+      script.step("d", "/tmp").step("M", "tmpfs", "/tmp", "tmpfs", String(MS_NOSUID | MS_NODEV), "mode=1777");
     if (plan.program) {
       script.step("d", PROGRAM_DIRECTORY);
       mount9p(plan.program, PROGRAM_DIRECTORY, MS_RDONLY);

@@ -48,7 +48,12 @@ async function tarToCpio(path: string): Promise<Uint8Array> {
   return archive.finish();
 }
 
-function addMember(archive: CpioWriter, files: Map<string, Uint8Array>, entry: ReadEntry, data: Uint8Array): void {
+function addMember(
+  archive: CpioWriter,
+  files: Map<string, Uint8Array>,
+  entry: ReadEntry,
+  data: Uint8Array,
+): void {
   const name = entry.path.replace(/^(\.?\/)+/, "").replace(/\/+$/, "");
   if (name === "" || name === "." || name.split("/").includes("..")) return;
   const permissions = (entry.mode ?? 0o755) & 0o7777;

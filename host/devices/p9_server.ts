@@ -64,16 +64,15 @@ import {
   P9_VERSION,
 } from "../../kernel/fs/9p/protocol.ts";
 import type { Qid } from "../../kernel/fs/9p/protocol.ts";
-import {
-  EBADF,
-  EINVAL,
-  EIO,
-  EISDIR,
-  ENOENT,
-  EOPNOTSUPP,
-  EPROTO,
-} from "../../kernel/uapi/errno.ts";
-import type { FileChange, FileStatus, FolderEntry, OpenMode, SharedFile, SharedFolder } from "../disks/shared_folder.ts";
+import { EBADF, EINVAL, EIO, EISDIR, ENOENT, EOPNOTSUPP, EPROTO } from "../../kernel/uapi/errno.ts";
+import type {
+  FileChange,
+  FileStatus,
+  FolderEntry,
+  OpenMode,
+  SharedFile,
+  SharedFolder,
+} from "../disks/shared_folder.ts";
 
 const MAX_MSIZE_BYTES = 1024 * 1024;
 const MIN_MSIZE_BYTES = 4096;
@@ -492,7 +491,8 @@ export class P9Server {
 }
 
 function qidOfStatus({ mode, ino, mtime, size }: FileStatus): Qid {
-  const type = (mode & S_IFMT) === S_IFDIR ? P9_QTDIR : (mode & S_IFMT) === S_IFLNK ? P9_QTSYMLINK : P9_QTFILE;
+  const type =
+    (mode & S_IFMT) === S_IFDIR ? P9_QTDIR : (mode & S_IFMT) === S_IFLNK ? P9_QTSYMLINK : P9_QTFILE;
   return { type, version: ((mtime.sec * 1000 + mtime.nsec / 1e6) ^ size) >>> 0, path: ino };
 }
 
@@ -512,7 +512,8 @@ function child(fid: Fid, name: string): string {
 }
 
 function join(path: string, name: string): string {
-  if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0")) refuse(EINVAL);
+  if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0"))
+    refuse(EINVAL);
   return path === "" ? name : `${path}/${name}`;
 }
 

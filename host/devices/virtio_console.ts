@@ -180,7 +180,10 @@ export class VirtioConsole implements VirtioDevice {
   #control: Uint8Array[] = [];
 
   /** Port n of the guest is handlers[n - 1]; number 0 stays free, for it would be the console's. */
-  constructor(handlers: readonly PortHandler[], size: { columns: number; rows: number } = { columns: 80, rows: 25 }) {
+  constructor(
+    handlers: readonly PortHandler[],
+    size: { columns: number; rows: number } = { columns: 80, rows: 25 },
+  ) {
     this.ports = handlers.map((handler, n) => new ConsolePort(n + 1, handler, this));
     const view = new DataView(this.config.buffer);
     view.setUint16(0, size.columns, true);

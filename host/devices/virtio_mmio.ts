@@ -94,7 +94,10 @@ export class VirtioMmio implements MmioDevice, VirtioTransport {
     ram: Ram,
     readonly irq: IrqLine,
   ) {
-    this.queues = Array.from({ length: device.nr_queues }, (_, n) => new VirtQueue(ram, n, device.queue_size));
+    this.queues = Array.from(
+      { length: device.nr_queues },
+      (_, n) => new VirtQueue(ram, n, device.queue_size),
+    );
     device.connect(this);
   }
 

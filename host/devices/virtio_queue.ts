@@ -98,7 +98,8 @@ export class VirtQueue {
   /** Checks what the driver set up when it says the queue is ready. */
   start(): void {
     const { size } = this;
-    if (size === 0 || size > this.max_size || size & (size - 1)) throw new VirtqueueError(`queue size ${size}`);
+    if (size === 0 || size > this.max_size || size & (size - 1))
+      throw new VirtqueueError(`queue size ${size}`);
     this.#check(this.descriptors, size * DESC_BYTES);
     this.#check(this.available, 6 + size * 2);
     this.#check(this.used, 6 + size * 8);
@@ -156,7 +157,8 @@ export class VirtQueue {
       const flags = ram.read16(at + 12);
       this.#check(pa, length);
       if (flags & F_INDIRECT) {
-        if (indirect || flags & F_NEXT || length % DESC_BYTES !== 0) throw new VirtqueueError("bad indirect table");
+        if (indirect || flags & F_NEXT || length % DESC_BYTES !== 0)
+          throw new VirtqueueError("bad indirect table");
         this.#walk(chain, pa, length / DESC_BYTES, 0, true);
         return;
       }

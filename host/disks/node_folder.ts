@@ -95,7 +95,13 @@ export class NodeFolder implements SharedFolder {
       for (const entry of readdirSync(where, { withFileTypes: true, encoding: "buffer" })) {
         const name = entry.name.toString("latin1");
         if (path === "" && this.#only && !this.#only.has(name)) continue;
-        const type = entry.isDirectory() ? S_IFDIR : entry.isFile() ? S_IFREG : entry.isSymbolicLink() ? S_IFLNK : 0;
+        const type = entry.isDirectory()
+          ? S_IFDIR
+          : entry.isFile()
+            ? S_IFREG
+            : entry.isSymbolicLink()
+              ? S_IFLNK
+              : 0;
         entries.push({ name, type });
       }
       return entries;

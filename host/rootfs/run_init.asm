@@ -375,10 +375,6 @@ run_program:
         cmp ebx, 4                      ; number 3 tells whether execve succeeded
         jb .make_pipe
 
-        cmp byte [window_size], 0
-        je .no_size
-        call set_terminal_size
-.no_size:
         mov edi, SIGCHLD
         xor esi, esi
         xor edx, edx
@@ -598,6 +594,13 @@ child:
         mov edi, eax
         mov esi, TIOCSCTTY
         xor edx, edx
+        mov eax, SYS_IOCTL
+        syscall
+        cmp dword [window_size], 0      ; now, for a terminal forgets its size when nobody has it open
+        je .streams
+        mov edi, r13d
+        mov esi, TIOCSWINSZ
+        lea rdx, [window_size]
         mov eax, SYS_IOCTL
         syscall
 

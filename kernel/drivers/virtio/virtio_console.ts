@@ -170,7 +170,8 @@ export class Port {
     for (let used = this.in_vq.getUsed(); used !== null; used = this.in_vq.getUsed()) {
       const { token: pa, length } = used;
       this.stats.bytes_received += length;
-      if (length > 0 && this.guest_connected) this.received.push({ pa, length: Math.min(length, PAGE_SIZE), offset: 0 });
+      if (length > 0 && this.guest_connected)
+        this.received.push({ pa, length: Math.min(length, PAGE_SIZE), offset: 0 });
       else this.#offer(pa);
     }
   }

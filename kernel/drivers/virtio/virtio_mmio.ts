@@ -99,7 +99,9 @@ export class VirtioDevice {
     io.write32(QUEUE_SEL, index);
     const max = io.read32(QUEUE_NUM_MAX);
     if (max === 0 || io.read32(QUEUE_READY) !== 0) return -ENOENT;
-    const queue = Virtqueue.create<T>(this.kernel, index, Math.min(max, max_size), (n) => io.write32(QUEUE_NOTIFY, n));
+    const queue = Virtqueue.create<T>(this.kernel, index, Math.min(max, max_size), (n) =>
+      io.write32(QUEUE_NOTIFY, n),
+    );
     if (typeof queue === "number") return queue;
     io.write32(QUEUE_NUM, queue.size);
     for (const [register, pa] of [

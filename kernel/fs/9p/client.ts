@@ -104,7 +104,13 @@ export class P9Client {
   /** Agrees on version and message length: 0 or -errno. */
   *version(task: Task): Sleep<number> {
     const build = (message: P9Writer) => message.u32(this.msize).string(P9_VERSION);
-    const reply = yield* this.#call(task, P9_TVERSION, build, (r) => ({ msize: r.u32(), version: r.string() }), P9_NOTAG);
+    const reply = yield* this.#call(
+      task,
+      P9_TVERSION,
+      build,
+      (r) => ({ msize: r.u32(), version: r.string() }),
+      P9_NOTAG,
+    );
     if (typeof reply === "number") return reply;
     if (reply.version !== P9_VERSION || reply.msize < 4096) return -EPROTO;
     this.msize = Math.min(this.msize, reply.msize);
@@ -162,7 +168,8 @@ export class P9Client {
     minor: number,
     gid: number,
   ): Sleep<number> {
-    const build = (message: P9Writer) => message.u32(fid).string(name).u32(mode).u32(major).u32(minor).u32(gid);
+    const build = (message: P9Writer) =>
+      message.u32(fid).string(name).u32(mode).u32(major).u32(minor).u32(gid);
     return yield* this.#call(task, P9_TMKNOD, build, IGNORE);
   }
 
@@ -172,7 +179,12 @@ export class P9Client {
   }
 
   *readlink(task: Task, fid: number): Sleep<string | number> {
-    return yield* this.#call(task, P9_TREADLINK, (message) => message.u32(fid), (reply) => reply.string());
+    return yield* this.#call(
+      task,
+      P9_TREADLINK,
+      (message) => message.u32(fid),
+      (reply) => reply.string(),
+    );
   }
 
   *link(task: Task, dir_fid: number, fid: number, name: string): Sleep<number> {
@@ -185,7 +197,12 @@ export class P9Client {
   }
 
   *unlinkat(task: Task, fid: number, name: string, flags: number): Sleep<number> {
-    return yield* this.#call(task, P9_TUNLINKAT, (message) => message.u32(fid).string(name).u32(flags), IGNORE);
+    return yield* this.#call(
+      task,
+      P9_TUNLINKAT,
+      (message) => message.u32(fid).string(name).u32(flags),
+      IGNORE,
+    );
   }
 
   *getattr(task: Task, fid: number): Sleep<P9Attributes | number> {
@@ -248,7 +265,13 @@ export class P9Client {
   }
 
   /** Reads `length` bytes at `offset` into RAM at `pa`. */
-  *readPages(task: Task, fid: number, length: number, offset: number, take: (pa: number, count: number) => void): Sleep<number> {
+  *readPages(
+    task: Task,
+    fid: number,
+    length: number,
+    offset: number,
+    take: (pa: number, count: number) => void,
+  ): Sleep<number> {
     return yield* this.#readWith(task, fid, Math.min(length, this.iounit), offset, (pa, count) => {
       take(pa, count);
       return count;

@@ -145,7 +145,7 @@ function updatePages(inode: Inode, pa: number, count: number, pos: number): void
   const mapping = inode.mapping!;
   if (mapping.nrpages === 0) return;
   const { ram } = inode.sb.kernel.machine;
-  for (let at = pos; at < pos + count; ) {
+  for (let at = pos; at < pos + count;) {
     const offset = at % PAGE_SIZE;
     const length = Math.min(PAGE_SIZE - offset, pos + count - at);
     const pfn = mapping.findPage(Math.floor(at / PAGE_SIZE));
@@ -169,7 +169,7 @@ function* loadPages(task: Task, file: File, vma: VmArea): Sleep<number> {
   const first = vma.pgoff;
   const end = Math.min(first + vma.nr_pages, Math.ceil(inode.size / PAGE_SIZE));
   const per_read = Math.floor(session.client.iounit / PAGE_SIZE);
-  for (let index = first; index < end; ) {
+  for (let index = first; index < end;) {
     if (mapping.findPage(index) >= 0) {
       index++;
       continue;
@@ -202,14 +202,20 @@ function* loadCluster(task: Task, file: File, first: number, nr_pages: number): 
   let result = 0;
   while (done < length) {
     const take = (pa: number, count: number) => {
-      for (let at = 0; at < count; ) {
+      for (let at = 0; at < count;) {
         const offset = (done + at) % PAGE_SIZE;
         const part = Math.min(PAGE_SIZE - offset, count - at);
         ram.copy((pfns[Math.floor((done + at) / PAGE_SIZE)] << PAGE_SHIFT) + offset, pa + at, part);
         at += part;
       }
     };
-    result = yield* clientOf(file).readPages(task, openFid(file), length - done, first * PAGE_SIZE + done, take);
+    result = yield* clientOf(file).readPages(
+      task,
+      openFid(file),
+      length - done,
+      first * PAGE_SIZE + done,
+      take,
+    );
     if (result <= 0) break;
     done += result;
   }

@@ -139,7 +139,8 @@ export function* refresh(task: Task, inode: Inode): Sleep<number> {
   if (fid < 0) return fid;
   const attributes = yield* sessionOf(inode.sb).client.getattr(task, fid);
   if (typeof attributes === "number") return attributes;
-  if (attributes.qid.path !== inode.ino || (attributes.mode & S_IFMT) !== (inode.mode & S_IFMT)) return -ESTALE;
+  if (attributes.qid.path !== inode.ino || (attributes.mode & S_IFMT) !== (inode.mode & S_IFMT))
+    return -ESTALE;
   update(inode, attributes);
   return 0;
 }

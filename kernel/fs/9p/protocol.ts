@@ -118,11 +118,7 @@ export class P9Writer {
   #view: DataView;
   #at = P9_HEADER_BYTES;
 
-  constructor(
-    type: number,
-    tag: number,
-    capacity_bytes = 256,
-  ) {
+  constructor(type: number, tag: number, capacity_bytes = 256) {
     this.#bytes = new Uint8Array(capacity_bytes);
     this.#view = new DataView(this.#bytes.buffer);
     this.#bytes[4] = type;
