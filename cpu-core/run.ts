@@ -92,7 +92,8 @@ export function run(budget: i32): u32 {
     const trap = state.rflags & FLAG_TF;
     const cpl = state.cpl;
     state.entryBudget = state.budget;
-    if (block.translation != 0 && <i32>nr <= state.budget && (shadow | trap) == 0) {
+    // A region runs nothing while an event is pending: one that cannot be taken now would never let it begin.
+    if (block.translation != 0 && <i32>nr <= state.budget && (shadow | trap | state.events) == 0) {
       state.blockEnd = 1;
       state.countTranslatedEntries += 1;
       call_indirect<void>(block.translation - 1, cpuBase());

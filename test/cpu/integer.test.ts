@@ -5,7 +5,19 @@
  * INTEGER_CASES sets the number of cases (default 60,000), INTEGER_SEED the seed.
  */
 import { describe as group, expect, test } from "vitest";
-import { CASE_SIZE, Case, DATA_ADDRESS, FX, FX_CONTROL, FX_MXCSR, MEMORY, MEMORY_BYTES, NO_TRAP, RFLAGS, TRAP } from "./case.ts";
+import {
+  CASE_SIZE,
+  Case,
+  DATA_ADDRESS,
+  FX,
+  FX_CONTROL,
+  FX_MXCSR,
+  MEMORY,
+  MEMORY_BYTES,
+  NO_TRAP,
+  RFLAGS,
+  TRAP,
+} from "./case.ts";
 import { describe, differences } from "./compare.ts";
 import { Core } from "./core.ts";
 import { prepareNative, runNative } from "./native.ts";
@@ -73,7 +85,16 @@ const logic = () => AF;
   pair(`${name} G,E`, [8 * n + 2], { undefinedFlags });
   pair(`${name} A,I`, [8 * n + 4], { undefinedFlags, shape: "none", imm: 1 });
   pair(`${name} E,I`, [0x80], { undefinedFlags, digit: n, imm: 1, lockable });
-  add({ name: `${name} E,Ib`, opcode: [0x83], shape: "modrm", digit: n, imm: 1, sized: true, undefinedFlags, lockable });
+  add({
+    name: `${name} E,Ib`,
+    opcode: [0x83],
+    shape: "modrm",
+    digit: n,
+    imm: 1,
+    sized: true,
+    undefinedFlags,
+    lockable,
+  });
 });
 pair("test E,G", [0x84], { undefinedFlags: logic });
 pair("test A,I", [0xa8], { undefinedFlags: logic, shape: "none", imm: 1 });
@@ -107,22 +128,59 @@ pair("dec", [0xfe], { digit: 1, lockable: true });
   pair(`${name} E,1`, [0xd0], { digit: n, count: "one", undefinedFlags });
   pair(`${name} E,CL`, [0xd2], { digit: n, count: "cl", undefinedFlags });
 });
-for (const [name, opcode] of [["shld", 0xa4], ["shrd", 0xac]] as const) {
+for (const [name, opcode] of [
+  ["shld", 0xa4],
+  ["shrd", 0xac],
+] as const) {
   const undefinedFlags = (bits: number, count: number) => {
     const masked = count & (bits === 64 ? 63 : 31);
     return masked === 0 ? 0 : masked === 1 ? AF : AF | OF;
   };
   const avoid = (bits: number, count: number) => bits === 16 && (count & 31) > 16;
-  add({ name: `${name} Ib`, opcode: [0x0f, opcode], shape: "modrm", imm: 1, count: "imm", sized: true, undefinedFlags, avoid });
-  add({ name: `${name} CL`, opcode: [0x0f, opcode + 1], shape: "modrm", count: "cl", sized: true, undefinedFlags, avoid });
+  add({
+    name: `${name} Ib`,
+    opcode: [0x0f, opcode],
+    shape: "modrm",
+    imm: 1,
+    count: "imm",
+    sized: true,
+    undefinedFlags,
+    avoid,
+  });
+  add({
+    name: `${name} CL`,
+    opcode: [0x0f, opcode + 1],
+    shape: "modrm",
+    count: "cl",
+    sized: true,
+    undefinedFlags,
+    avoid,
+  });
 }
 add({ name: "imul G,E,Iz", opcode: [0x69], shape: "modrm", imm: "z", sized: true, undefinedFlags: product });
 add({ name: "imul G,E,Ib", opcode: [0x6b], shape: "modrm", imm: 1, sized: true, undefinedFlags: product });
 add({ name: "imul G,E", opcode: [0x0f, 0xaf], shape: "modrm", sized: true, undefinedFlags: product });
 const bitFlags = () => OF | SF | AF | PF;
 ["bt", "bts", "btr", "btc"].forEach((name, n) => {
-  add({ name: `${name} E,G`, opcode: [0x0f, 0xa3 + 8 * n], shape: "modrm", sized: true, undefinedFlags: bitFlags, bitOffset: true, lockable: n > 0 });
-  add({ name: `${name} E,Ib`, opcode: [0x0f, 0xba], shape: "modrm", digit: 4 + n, imm: 1, sized: true, undefinedFlags: bitFlags, lockable: n > 0 });
+  add({
+    name: `${name} E,G`,
+    opcode: [0x0f, 0xa3 + 8 * n],
+    shape: "modrm",
+    sized: true,
+    undefinedFlags: bitFlags,
+    bitOffset: true,
+    lockable: n > 0,
+  });
+  add({
+    name: `${name} E,Ib`,
+    opcode: [0x0f, 0xba],
+    shape: "modrm",
+    digit: 4 + n,
+    imm: 1,
+    sized: true,
+    undefinedFlags: bitFlags,
+    lockable: n > 0,
+  });
 });
 const scan = () => CF | OF | SF | AF | PF;
 add({ name: "bsf", opcode: [0x0f, 0xbc], shape: "modrm", sized: true, undefinedFlags: scan });
@@ -160,12 +218,26 @@ add({ name: "push E", opcode: [0xff], shape: "modrm", digit: 6, sized: true });
 add({ name: "pop E", opcode: [0x8f], shape: "modrm", digit: 0, sized: true });
 add({ name: "push Iz", opcode: [0x68], shape: "none", imm: "z", sized: true });
 add({ name: "push Ib", opcode: [0x6a], shape: "none", imm: 1, sized: true });
-for (const [name, opcode] of [["lahf", 0x9f], ["sahf", 0x9e], ["cmc", 0xf5], ["clc", 0xf8], ["stc", 0xf9], ["cld", 0xfc], ["nop", 0x90]] as const) {
+for (const [name, opcode] of [
+  ["lahf", 0x9f],
+  ["sahf", 0x9e],
+  ["cmc", 0xf5],
+  ["clc", 0xf8],
+  ["stc", 0xf9],
+  ["cld", 0xfc],
+  ["nop", 0x90],
+] as const) {
   add({ name, opcode: [opcode], shape: "none", sized: false });
 }
 add({ name: "xlat", opcode: [0xd7], shape: "none", sized: false });
 add({ name: "leave", opcode: [0xc9], shape: "none", sized: true });
-for (const [name, opcode] of [["movs", 0xa4], ["stos", 0xaa], ["lods", 0xac], ["scas", 0xae], ["cmps", 0xa6]] as const) {
+for (const [name, opcode] of [
+  ["movs", 0xa4],
+  ["stos", 0xaa],
+  ["lods", 0xac],
+  ["scas", 0xae],
+  ["cmps", 0xa6],
+] as const) {
   for (const mandatory of [undefined, 0xf3, 0xf2]) {
     if (mandatory === 0xf2 && !["scas", "cmps"].includes(name)) continue;
     pair(`${mandatory ? "rep " : ""}${name}`, [opcode], { shape: "none", mandatory });
@@ -187,7 +259,9 @@ const RDI = 7;
 
 function immediate(random: Random, bytes: number): number[] {
   const corner = random.pick([0, 1, 0x7f, 0x80, 0xff, -1]);
-  return Array.from({ length: bytes }, (_, i) => (random.chance(60) ? random.below(256) : i === 0 ? corner & 0xff : corner < 0 ? 0xff : 0));
+  return Array.from({ length: bytes }, (_, i) =>
+    random.chance(60) ? random.below(256) : i === 0 ? corner & 0xff : corner < 0 ? 0xff : 0,
+  );
 }
 
 /** ModRM, SIB and displacement of a memory operand near the middle of the data. */
@@ -196,10 +270,19 @@ function memoryOperand(random: Random, reg: number): { bytes: number[]; rex: num
   const kind = random.below(4);
   if (base === RSP) return { bytes: [0x44 | (reg << 3), 0x24, random.below(64)], rex: 0 };
   if (kind === 0 && base !== RBP) return { bytes: [(reg << 3) | base], rex: 0 };
-  if (kind === 1) return { bytes: [0x40 | (reg << 3) | base, random.below(128) - 64 + 256 & 0xff], rex: 0 };
+  if (kind === 1) return { bytes: [0x40 | (reg << 3) | base, (random.below(128) - 64 + 256) & 0xff], rex: 0 };
   if (kind === 2) {
     const displacement = random.below(200) - 100;
-    return { bytes: [0x80 | (reg << 3) | base, displacement & 0xff, (displacement >> 8) & 0xff, displacement < 0 ? 0xff : 0, displacement < 0 ? 0xff : 0], rex: 0 };
+    return {
+      bytes: [
+        0x80 | (reg << 3) | base,
+        displacement & 0xff,
+        (displacement >> 8) & 0xff,
+        displacement < 0 ? 0xff : 0,
+        displacement < 0 ? 0xff : 0,
+      ],
+      rex: 0,
+    };
   }
   // [base + r9 * scale + disp8]: r9 is small.
   return { bytes: [0x44 | (reg << 3), (random.below(4) << 6) | (1 << 3) | base, random.below(64)], rex: 2 };
@@ -295,7 +378,8 @@ group.skipIf(reason !== null)("integer instructions against the real CPU", () =>
       const count = Math.min(BATCH, NR_CASES - done);
       const cases = new Uint8Array(count * CASE_SIZE);
       const built: Built[] = [];
-      for (let i = 0; i < count; i++) built.push(build(random, forms[(done + i) % forms.length]!, new Case(cases, i)));
+      for (let i = 0; i < count; i++)
+        built.push(build(random, forms[(done + i) % forms.length]!, new Case(cases, i)));
       const native = runNative(cases);
       const ours = core.run(cases);
       for (let i = 0; i < count; i++) {

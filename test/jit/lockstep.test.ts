@@ -31,7 +31,11 @@ test("random programs", { timeout: 600_000 }, () => {
     const code = program.code.map((b) => b.toString(16).padStart(2, "0")).join(" ");
     for (let step = 0; step < MAX_STEPS && interpreted.stopped === null; step++) {
       const budget = random.chance(50) ? 1 + random.below(8) : 1 + random.below(400);
-      for (const machine of machines) machine.run(budget);
+      const line = random.chance(20) ? 1 : 0;
+      for (const machine of machines) {
+        machine.setInterruptLine(line);
+        machine.run(budget);
+      }
       expect(translated.state(), `seed ${seed} step ${step} code ${code}`).toBe(interpreted.state());
       if (!translated.memory().equals(interpreted.memory())) {
         expect.fail(`memory differs: seed ${seed} step ${step} code ${code}`);

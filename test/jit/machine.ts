@@ -40,6 +40,7 @@ interface Exports {
   set_cr(number: number, lo: number, hi: number): void;
   write_msr(number: number, lo: number, hi: number): void;
   set_rflags(value: number): void;
+  set_intr(level: number): void;
   set_translation_threshold(entries: number): void;
   materialize_flags(): number;
 }
@@ -72,7 +73,9 @@ export class BareMachine {
         throw UNWIND;
       },
       link_module: (address: number, length: number) => {
-        const translated = new WebAssembly.Module(new Uint8Array(memory.buffer).slice(address, address + length));
+        const translated = new WebAssembly.Module(
+          new Uint8Array(memory.buffer).slice(address, address + length),
+        );
         const instance = new WebAssembly.Instance(translated, {
           env: { ...(this.#core as unknown as WebAssembly.ModuleImports), memory },
         });
@@ -93,7 +96,8 @@ export class BareMachine {
   }
 
   #enterLongMode(): void {
-    const entry = (table: number, index: number, value: number) => this.view.setUint32(RAM_BASE + table + index * 8, value, true);
+    const entry = (table: number, index: number, value: number) =>
+      this.view.setUint32(RAM_BASE + table + index * 8, value, true);
     entry(0x1000, 0, 0x2007);
     entry(0x2000, 0, 0x3007);
     for (let i = 0; i < 2; i++) {
@@ -123,6 +127,11 @@ export class BareMachine {
     this.bytes.set(data, RAM_BASE + DATA);
     registers.forEach((value, n) => this.view.setBigUint64(STATE_BASE + CPU_REGS + n * 8, value, true));
     this.view.setBigUint64(STATE_BASE + CPU_RIP, BigInt(CODE), true);
+  }
+
+  /** The INTR line; programs run with IF clear, so nothing is ever delivered. */
+  setInterruptLine(level: 0 | 1): void {
+    this.#core.set_intr(level);
   }
 
   setXmm(register: number, value: number): void {
@@ -159,13 +168,19 @@ export class BareMachine {
 
   /** All that a program can see, as text. */
   state(): string {
-    const lines = [`rip ${this.u64(CPU_RIP).toString(16)} flags ${this.#core.materialize_flags().toString(16)}`];
+    const lines = [
+      `rip ${this.u64(CPU_RIP).toString(16)} flags ${this.#core.materialize_flags().toString(16)}`,
+    ];
     for (let i = 0; i < 16; i++) lines.push(`r${i} ${this.u64(CPU_REGS + i * 8).toString(16)}`);
     for (let i = 0; i < 4; i++) lines.push(`xmm${i} ${this.u64(CPU_XMM + i * 16).toString(16)}`);
-    lines.push(`retired ${this.u64(CPU_COUNT_RETIRED)} budget ${this.view.getInt32(STATE_BASE + CPU_BUDGET, true)}`);
+    lines.push(
+      `retired ${this.u64(CPU_COUNT_RETIRED)} budget ${this.view.getInt32(STATE_BASE + CPU_BUDGET, true)}`,
+    );
     lines.push(`stopped ${String(this.stopped)}`);
     if (this.stopped === "fault") {
-      lines.push(`vector ${this.u32(CPU_RAISED_VECTOR)} code ${this.u32(CPU_RAISED_CODE)} cr2 ${this.u64(CPU_CR2).toString(16)}`);
+      lines.push(
+        `vector ${this.u32(CPU_RAISED_VECTOR)} code ${this.u32(CPU_RAISED_CODE)} cr2 ${this.u64(CPU_CR2).toString(16)}`,
+      );
     }
     return lines.join("\n");
   }

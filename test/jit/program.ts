@@ -30,9 +30,16 @@ class Writer {
   }
 
   /** Prefixes and opcode for an operand of `width` bytes; `opcode` is the byte form, its successor the others. */
-  #head(width: number, reg: number, index: number, base: number, opcode: readonly number[], sized: boolean): void {
+  #head(
+    width: number,
+    reg: number,
+    index: number,
+    base: number,
+    opcode: readonly number[],
+    sized: boolean,
+  ): void {
     if (width === 2) this.code.push(0x66);
-    const rex = 0x40 | (width === 8 ? 8 : 0) | (reg >> 3 << 2) | (index >> 3 << 1) | (base >> 3);
+    const rex = 0x40 | (width === 8 ? 8 : 0) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
     if (rex !== 0x40 || (width === 1 && this.random.chance(50))) this.code.push(rex);
     this.code.push(...opcode.slice(0, -1), opcode[opcode.length - 1]! + (sized && width > 1 ? 1 : 0));
   }
@@ -71,9 +78,13 @@ function instruction(w: Writer, depth: number): void {
   const wide = random.pick([2, 4, 4, 8, 8]);
   const cc = random.below(16);
   switch (random.below(30)) {
-    case 0: case 1: case 2: return w.registers(width, [random.below(8) * 8], w.register(), w.register()); // prettier-ignore
-    case 3: case 4: return w.memory(width, [random.below(8) * 8 + 2], w.register()); // prettier-ignore
-    case 5: case 6: return w.memory(width, [random.below(8) * 8], w.register()); // prettier-ignore
+    case 0:
+    case 1:
+    case 2: return w.registers(width, [random.below(8) * 8], w.register(), w.register()); // prettier-ignore
+    case 3:
+    case 4: return w.memory(width, [random.below(8) * 8 + 2], w.register()); // prettier-ignore
+    case 5:
+    case 6: return w.memory(width, [random.below(8) * 8], w.register()); // prettier-ignore
     case 7:
       w.registers(wide, [0x83], random.below(8), w.register(), false);
       w.code.push(random.below(256));
@@ -86,7 +97,11 @@ function instruction(w: Writer, depth: number): void {
       const reg = w.register();
       const base = w.register();
       const index = w.register();
-      w.code.push(0x48 | (reg >> 3 << 2) | (index >> 3 << 1) | (base >> 3), 0x8d, 0x44 | ((reg & 7) << 3));
+      w.code.push(
+        0x48 | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3),
+        0x8d,
+        0x44 | ((reg & 7) << 3),
+      );
       w.code.push((random.below(4) << 6) | ((index & 7) << 3) | (base & 7), random.below(256));
       return;
     }
@@ -168,7 +183,9 @@ export function randomProgram(random: Random): Program {
   code.push(back & 0xff, (back >> 8) & 0xff, (back >> 16) & 0xff, (back >> 24) & 0xff);
   code.push(0x0f, 0x01, 0xc1); // vmcall
   const registers = Array.from({ length: 16 }, () => (BigInt(random.u32()) << 32n) | BigInt(random.u32()));
-  if (random.chance(50)) for (const r of FREE) registers[r] = BigInt(random.pick([0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff_ffff, 0x8000_0000]));
+  if (random.chance(50))
+    for (const r of FREE)
+      registers[r] = BigInt(random.pick([0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff_ffff, 0x8000_0000]));
   registers[4] = BigInt(STACK + 2048);
   registers[RDI] = BigInt(DATA);
   registers[14] = BigInt(UNMAPPED);
