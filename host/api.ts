@@ -35,6 +35,9 @@ export interface MachineStats {
   decoded_blocks: number;
   exceptions: number;
   interrupts: number;
+  /** Pieces of code translated to WebAssembly since power-on, and how often translated code was entered. */
+  translations: number;
+  translated_entries: number;
 }
 
 /** What the video hardware shows now. */

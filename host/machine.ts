@@ -14,6 +14,8 @@ import {
   CPU_COUNT_RETIRED,
   CPU_COUNT_RETIRED_USER,
   CPU_COUNT_TLB_MISSES,
+  CPU_COUNT_TRANSLATED_ENTRIES,
+  CPU_COUNT_TRANSLATIONS,
   CPU_RFLAGS,
   FLAG_IF,
 } from "../cpu-core/abi/state.ts";
@@ -206,6 +208,8 @@ export class Machine implements MachineApi {
       decoded_blocks: core.read64(CPU_COUNT_DECODED_BLOCKS),
       exceptions: core.read64(CPU_COUNT_EXCEPTIONS),
       interrupts: core.read64(CPU_COUNT_INTERRUPTS),
+      translations: core.read64(CPU_COUNT_TRANSLATIONS),
+      translated_entries: core.read64(CPU_COUNT_TRANSLATED_ENTRIES),
     };
   }
 
@@ -413,4 +417,6 @@ const NO_STATS: MachineStats = {
   decoded_blocks: 0,
   exceptions: 0,
   interrupts: 0,
+  translations: 0,
+  translated_entries: 0,
 };

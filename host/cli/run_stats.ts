@@ -12,6 +12,9 @@ interface Readings {
   major_faults: number;
   context_switches: number;
   interrupts: number;
+  translations: number;
+  translated_entries: number;
+  decoded_blocks: number;
 }
 
 export class RunStats {
@@ -48,7 +51,12 @@ export class RunStats {
       context_switches: end.context_switches - start.context_switches,
       interrupts: end.interrupts - start.interrupts,
       boot: { seconds: (start.ms - this.#power_on_ms) / 1000, instructions: start.instructions },
-      jit: { ...this.#jit(), requested: jit },
+      jit: {
+        enabled: jit,
+        translations: end.translations - start.translations,
+        entries: end.translated_entries - start.translated_entries,
+        decoded_blocks: end.decoded_blocks - start.decoded_blocks,
+      },
     };
   }
 
@@ -61,16 +69,13 @@ export class RunStats {
       instructions: stats?.instructions ?? 0,
       instructions_user: stats?.instructions_user ?? 0,
       interrupts: stats?.interrupts ?? 0,
+      translations: stats?.translations ?? 0,
+      translated_entries: stats?.translated_entries ?? 0,
+      decoded_blocks: stats?.decoded_blocks ?? 0,
       syscalls: kernel?.entry.dispatch.nr_total ?? 0,
       page_faults: kernel?.pages.vmstat.pgfault ?? 0,
       major_faults: kernel?.pages.vmstat.pgmajfault ?? 0,
       context_switches: kernel?.sched.nr_switches ?? 0,
     };
-  }
-
-  /** The translator's own meters, as far as the machine has them. */
-  #jit(): object {
-    const { decoded_blocks = 0 } = this.machine()?.readStats() ?? {};
-    return { decoded_blocks };
   }
 }
