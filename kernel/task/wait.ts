@@ -48,7 +48,9 @@ function* doWait(task: Task, selects: Selects, options: number): Sleep<Waited | 
       for (const parent of parents) {
         for (const child of parent.children) {
           if (!selects(child) || !isEligible(child, options)) continue;
-          hasChild = true;
+          // A zombie that is not asked for has nothing left to wait for.
+          const isZombie = child.exit_state === EXIT_ZOMBIE && isProcessDead(child);
+          if (!isZombie || options & WEXITED) hasChild = true;
           result = considerChild(task, child, options);
           if (result) return true;
         }
