@@ -132,8 +132,12 @@ export class Mm {
     for (const vma of this.vmas) unmapPageRange(vma, vma.start, vma.end);
     const vmas = this.vmas;
     this.vmas = [];
-    for (const vma of vmas) releaseVma(vma);
-    freeTables(this.kernel, this.pgd_pa, 0, TASK_SIZE, 0, TASK_SIZE + 4096);
+    for (let i = 0; i < vmas.length; i++) {
+      const { start, end } = vmas[i];
+      // What lies below is free by now; a table shared with the next area goes with that one.
+      freeTables(this.kernel, this.pgd_pa, start, end, 0, vmas[i + 1]?.start ?? TASK_SIZE + 4096);
+      releaseVma(vmas[i]);
+    }
     this.kernel.commit.add(-this.committed_vm);
     this.committed_vm = 0;
     this.total_vm = 0;
