@@ -7,6 +7,7 @@ export interface GuestProgram {
 }
 export const BIN: string;
 export function guestPrograms(): GuestProgram[];
+export function fuzzPrograms(): GuestProgram[];
 export function sourceHash(program: GuestProgram): string;
 export function binaryHash(name: string): string;
 export function compilerVersion(): string | null;

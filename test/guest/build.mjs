@@ -3,7 +3,8 @@
  * compiler; bin/manifest.json tells which sources and which compiler made them. Needs gcc on x86-64 Linux with the kernel's
  * headers (Debian: gcc, libc6-dev).
  *
- * Every NAME.c makes bin/NAME, a static executable without a C library; those in PIE also make bin/NAME-pie.
+ * Every NAME.c makes bin/NAME, a static executable without a C library; those in PIE also make bin/NAME-pie; those of
+ * test/fuzz make bin/fuzz_NAME.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -29,16 +30,24 @@ const FLAGS = [
 const STATIC_FLAGS = ["-static", "-fno-pic", "-no-pie"];
 const PIE_FLAGS = ["-static-pie", "-fPIE"];
 
-/** All programs: name of the binary, its source, whether it is position-independent. */
-export function guestPrograms() {
-  const names = readdirSync(HERE)
+function namesIn(directory) {
+  return readdirSync(join(HERE, directory))
     .filter((file) => file.endsWith(".c"))
     .map((file) => file.slice(0, -2))
     .sort();
+}
+
+/** The test programs: name of the binary, its source, whether it is position-independent. */
+export function guestPrograms() {
   return [
-    ...names.map((name) => ({ name, source: `${name}.c`, pie: false })),
+    ...namesIn(".").map((name) => ({ name, source: `${name}.c`, pie: false })),
     ...PIE.map((name) => ({ name: `${name}-pie`, source: `${name}.c`, pie: true })),
   ];
+}
+
+/** The programs of test/fuzz, for the guest alone: they are no tests, they do harm. */
+export function fuzzPrograms() {
+  return namesIn("../fuzz").map((name) => ({ name: `fuzz_${name}`, source: `../fuzz/${name}.c`, pie: false }));
 }
 
 const hash = (...parts) => parts.reduce((sum, part) => sum.update(part), createHash("sha256")).digest("hex");
@@ -81,7 +90,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (compiler === null) throw new Error("needs gcc on x86-64 Linux");
   mkdirSync(BIN, { recursive: true });
   const programs = {};
-  for (const program of guestPrograms()) {
+  for (const program of [...guestPrograms(), ...fuzzPrograms()]) {
     const failure = compile(program, join(BIN, program.name));
     if (failure !== null) throw new Error(`${program.source}: ${failure}`);
     programs[program.name] = { source: sourceHash(program), binary: binaryHash(program.name) };

@@ -103,6 +103,8 @@ static void waitid_codes(void) {
   pid = fork_child();
   if (pid == 0) {
     SYS(kill, SYS(getpid), SIGSTOP);
+    /* Alive until the parent has seen it continue. */
+    SYS(kill, SYS(getpid), SIGSTOP);
     exit_group(0);
   }
   CHECK_EQ(SYS(waitid, P_PID, pid, &info, WSTOPPED, 0), 0);
@@ -112,6 +114,8 @@ static void waitid_codes(void) {
   CHECK_EQ(SYS(waitid, P_PID, pid, &info, WCONTINUED, 0), 0);
   CHECK_EQ(info.si_code, CLD_CONTINUED);
   CHECK_EQ(info.si_status, SIGCONT);
+  SYS(waitid, P_PID, pid, &info, WSTOPPED, 0);
+  SYS(kill, pid, SIGCONT);
   CHECK_EQ(wait_for(pid), EXITED(0));
 }
 

@@ -8,9 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Guest, piped } from "../harness/guest.ts";
-import { BIN, binaryHash, compile, compilerVersion, guestPrograms, readManifest, sourceHash } from "./build.mjs";
+import { BIN, binaryHash, compile, compilerVersion, fuzzPrograms, guestPrograms, readManifest, sourceHash } from "./build.mjs";
 
 const PROGRAMS = guestPrograms();
+const BINARIES = [...PROGRAMS, ...fuzzPrograms()];
 const ENVIRONMENT = { PATH: "/bin:/usr/bin" };
 /** Programs that need root's rights on the real Linux. */
 const NEED_ROOT = new Set(["attributes", "credentials", "limits", "system", "efault", "exec", "exec-pie"]);
@@ -63,8 +64,8 @@ describe("binaries", () => {
   const version = compilerVersion();
 
   test("are those of the sources: else run npm run guest:build", () => {
-    expect(Object.keys(manifest.programs).sort()).toEqual(PROGRAMS.map(({ name }) => name).sort());
-    for (const program of PROGRAMS) {
+    expect(Object.keys(manifest.programs).sort()).toEqual(BINARIES.map(({ name }) => name).sort());
+    for (const program of BINARIES) {
       const recorded = manifest.programs[program.name];
       expect(sourceHash(program), `${program.source} has changed`).toBe(recorded.source);
       expect(binaryHash(program.name), `bin/${program.name} has changed`).toBe(recorded.binary);
@@ -74,7 +75,7 @@ describe("binaries", () => {
   test.skipIf(version !== manifest.compiler)(`are made again byte for byte by ${manifest.compiler}`, () => {
     const directory = mkdtempSync(join(tmpdir(), "vitrine-"));
     try {
-      for (const program of PROGRAMS) {
+      for (const program of BINARIES) {
         const output = join(directory, program.name);
         expect(compile(program, output)).toBeNull();
         expect(readFileSync(output).equals(readFileSync(join(BIN, program.name))), program.name).toBe(true);

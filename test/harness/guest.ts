@@ -110,6 +110,10 @@ export class Guest {
     return { output: this.#output.slice(0, end.index), status: Number(end[1]) };
   }
 
+  kernelLog(): Promise<string> {
+    return this.machine.kernelLog();
+  }
+
   /** Pulls the plug. */
   async stop(): Promise<void> {
     this.#trouble = "stopped";
@@ -159,9 +163,9 @@ export class Guest {
     clearTimeout(timer);
     this.#changed = () => {};
     if (this.#trouble === null) return;
-    const log = await this.machine.kernelLog();
+    const [log, stats] = [await this.machine.kernelLog(), JSON.stringify(this.machine.readStats())];
     throw new Error(
-      `${what}: ${this.#trouble}\nlast output: ${this.#output.slice(-2000)}\nkernel log: ${log.slice(-3000)}`,
+      `${what}: ${this.#trouble}\nlast output: ${this.#output.slice(-2000)}\nmachine: ${stats}\nkernel log: ${log.slice(-3000)}`,
     );
   }
 }
