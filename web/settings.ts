@@ -42,7 +42,7 @@ export interface BootFiles {
 /** A value that could not be taken: where it stands and what would be right. */
 export class BadSetting extends Error {}
 
-export const MIN_MEMORY_MIB = 16;
+export const MIN_MEMORY_MIB = 20;
 export const MAX_MEMORY_MIB = 2816;
 /** Linux's COMMAND_LINE_SIZE on x86, the terminating NUL included. */
 const COMMAND_LINE_SIZE = 2048;

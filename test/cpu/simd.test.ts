@@ -6,7 +6,6 @@
  */
 import { describe as group, expect, test } from "vitest";
 import {
-  CASE_SIZE,
   Case,
   DATA_ADDRESS,
   FX,
@@ -22,10 +21,9 @@ import {
   RFLAGS,
   TRAP,
 } from "./case.ts";
-import { describe, differences } from "./compare.ts";
-import { Core } from "./core.ts";
-import { prepareNative, runNative } from "./native.ts";
-import { Random, putFloat32, putFloat64, putFloat80, putInteger64 } from "./random.ts";
+import { runCampaign } from "./campaign.ts";
+import { prepareNative } from "./native.ts";
+import { type Random, putFloat32, putFloat64, putFloat80, putInteger64 } from "./random.ts";
 
 const NR_CASES = Number(process.env["FPU_CASES"] ?? 60_000);
 const SEED = Number(process.env["FPU_SEED"] ?? 1);
@@ -332,49 +330,27 @@ if (reason !== null) console.warn(`SIMD against the real CPU: skipped, ${reason}
 
 group.skipIf(reason !== null)("SIMD against the real CPU", () => {
   test("all instructions", { timeout: 600_000 }, () => {
-    const random = new Random(SEED);
-    const core = new Core();
-    const failures: string[] = [];
-    const counts = new Map<string, number>();
-    const traps = new Map<number, number>();
-    const BATCH = 20_000;
-    for (let done = 0; done < NR_CASES; done += BATCH) {
-      const count = Math.min(BATCH, NR_CASES - done);
-      const cases = new Uint8Array(count * CASE_SIZE);
-      const which: Instruction[] = [];
-      for (let i = 0; i < count; i++) {
-        const instruction = table[(done + i) % table.length]!;
-        which.push(instruction);
-        build(random, instruction, new Case(cases, i));
-      }
-      const native = runNative(cases);
-      const ours = core.run(cases);
-      for (let i = 0; i < count; i++) {
-        const instruction = which[i]!;
-        const expected = new Case(native, i);
-        const trap = expected.u32(TRAP);
-        traps.set(trap, (traps.get(trap) ?? 0) + 1);
-        let found = differences(expected, new Case(ours, i));
+    const { failures, traps } = runCampaign<Instruction>({
+      cases: NR_CASES,
+      seed: SEED,
+      build: (random, index, record) => {
+        const instruction = table[index % table.length]!;
+        build(random, instruction, record);
+        return instruction;
+      },
+      name: (instruction) => instruction.name,
+      allow: (instruction, expected, found) => {
         // MXCSR_MASK: AMD has a bit more, misaligned exception mask.
         if (instruction.name === "fxsave")
-          found = found.filter(
+          return found.filter(
             (line) => !line.replace("CPU 0002", "CPU 0000").match(/memory\+\d+: CPU (\w+), core \1/),
           );
-        if (instruction.approximate === true && trap === NO_TRAP)
-          found = found.filter((line) => !isNear(line));
-        if (found.length === 0) continue;
-        const n = (counts.get(instruction.name) ?? 0) + 1;
-        counts.set(instruction.name, n);
-        if (n <= 3) {
-          const input = new Case(cases, i);
-          failures.push(
-            `${instruction.name}: ${describe(input)} rdi+${(input.u32(56) - DATA_ADDRESS).toString()}\n    ${found.join("\n    ")}`,
-          );
-        }
-      }
-    }
-    if (counts.size > 0) failures.push([...counts].map(([name, n]) => `${name} ${n}`).join(", "));
-    expect(failures.join("\n")).toBe("");
+        if (instruction.approximate === true && expected.u32(TRAP) === NO_TRAP)
+          return found.filter((line) => !isNear(line));
+        return found;
+      },
+    });
+    expect(failures).toBe("");
     // The cases must have met the faults that they are to test: #UD aside, #GP, #PF, #XM.
     for (const vector of [13, 14, 19]) expect(traps.get(vector) ?? 0).toBeGreaterThan(NR_CASES / 2000);
   });

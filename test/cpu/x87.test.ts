@@ -6,7 +6,6 @@
  */
 import { describe as group, expect, test } from "vitest";
 import {
-  CASE_SIZE,
   Case,
   DATA_ADDRESS,
   FX,
@@ -19,11 +18,10 @@ import {
   MEMORY_BYTES,
   RFLAGS,
 } from "./case.ts";
-import { describe, differences } from "./compare.ts";
+import { runCampaign } from "./campaign.ts";
 import type { Tolerance } from "./compare.ts";
-import { Core } from "./core.ts";
-import { prepareNative, runNative } from "./native.ts";
-import { Random, putFloat32, putFloat64, putFloat80, putInteger64 } from "./random.ts";
+import { prepareNative } from "./native.ts";
+import { type Random, putFloat32, putFloat64, putFloat80, putInteger64 } from "./random.ts";
 
 const NR_CASES = Number(process.env["FPU_CASES"] ?? 60_000);
 const SEED = Number(process.env["FPU_SEED"] ?? 1);
@@ -239,41 +237,25 @@ function build(random: Random, instruction: Instruction, record: Case): void {
 const reason = prepareNative();
 if (reason !== null) console.warn(`x87 against the real CPU: skipped, ${reason}`);
 
-function runAll(instructions: Instruction[], nrCases: number): string[] {
-  const random = new Random(SEED);
-  const core = new Core();
-  const failures: string[] = [];
-  const counts = new Map<string, number>();
-  const BATCH = 20_000;
-  for (let done = 0; done < nrCases; done += BATCH) {
-    const count = Math.min(BATCH, nrCases - done);
-    const cases = new Uint8Array(count * CASE_SIZE);
-    const which: Instruction[] = [];
-    for (let i = 0; i < count; i++) {
-      const instruction = instructions[(done + i) % instructions.length]!;
-      which.push(instruction);
-      build(random, instruction, new Case(cases, i));
-    }
-    const native = runNative(cases);
-    const ours = core.run(cases);
-    for (let i = 0; i < count; i++) {
-      const found = differences(new Case(native, i), new Case(ours, i), which[i]!.tolerance);
-      if (found.length === 0) continue;
-      const name = which[i]!.name;
-      const n = (counts.get(name) ?? 0) + 1;
-      counts.set(name, n);
-      if (n <= 3) failures.push(`${name}: ${describe(new Case(cases, i))}\n    ${found.join("\n    ")}`);
-    }
-  }
-  if (counts.size > 0) failures.push([...counts].map(([name, n]) => `${name} ${n}`).join(", "));
-  return failures;
+function runAll(instructions: Instruction[], cases: number): string {
+  return runCampaign<Instruction>({
+    cases,
+    seed: SEED,
+    build: (random, index, record) => {
+      const instruction = instructions[index % instructions.length]!;
+      build(random, instruction, record);
+      return instruction;
+    },
+    name: (instruction) => instruction.name,
+    tolerance: (instruction) => instruction.tolerance ?? {},
+  }).failures;
 }
 
 group.skipIf(reason !== null)("x87 against the real CPU", () => {
   test("exact instructions", { timeout: 600_000 }, () => {
-    expect(runAll(table, NR_CASES).join("\n")).toBe("");
+    expect(runAll(table, NR_CASES)).toBe("");
   });
   test("transcendental instructions, within two units", { timeout: 600_000 }, () => {
-    expect(runAll(transcendental, Math.floor(NR_CASES / 4)).join("\n")).toBe("");
+    expect(runAll(transcendental, Math.floor(NR_CASES / 4))).toBe("");
   });
 });
