@@ -12,6 +12,7 @@ import { interruptAcknowledge } from "./host";
 import { Interpreter } from "./interpreter/backend";
 import { Block, BLOCK_HEADER_SIZE, findBlock } from "./interpreter/block";
 import { deliver, deliverRaised, Source } from "./interrupts/deliver";
+import { Op } from "./ops/op";
 import { performHot, performOther } from "./ops/perform";
 import { getThreshold, translate } from "./jit/translate";
 import { cpu, cpuBase } from "./state/cpu";
@@ -68,6 +69,18 @@ function handleEvents(): u32 {
   return CONTINUE;
 }
 
+/** Whether the instruction entered a handler with TF clear: no single-step trap follows it. SDM vol 3A "Single-Step Exception Condition". */
+function clearsTrap(insn: u32): bool {
+  switch (<u32>changetype<Insn>(insn).code >> 2) {
+    case Op.SYSCALL:
+    case Op.INT:
+    case Op.INT3:
+    case Op.INTO:
+      return true;
+  }
+  return false;
+}
+
 /** Runs up to `budget` instructions. Returns EXIT_*. */
 export function run(budget: i32): u32 {
   const state = cpu();
@@ -91,6 +104,7 @@ export function run(budget: i32): u32 {
     let nr = block.nrInsns;
     const trap = state.rflags & FLAG_TF;
     const cpl = state.cpl;
+    const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
     state.entryBudget = state.budget;
     // A region runs nothing while an event is pending: one that cannot be taken now would never let it begin.
     if (block.translation != 0 && <i32>nr <= state.budget && (shadow | trap | state.events) == 0) {
@@ -101,13 +115,12 @@ export function run(budget: i32): u32 {
       if (getThreshold() != 0) heat(block);
       if (<i32>nr > state.budget) nr = <u32>state.budget;
       if ((shadow | trap) != 0) nr = 1;
-      const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
       state.runBlock = first;
       state.budget -= <i32>((<u32>execute(first, first + nr * INSN_SIZE) - first) / INSN_SIZE);
     }
     state.insn = 0;
     countRetired(cpl);
-    if (trap != 0) deliver(VECTOR_DB, Source.EXCEPTION, NO_ERROR_CODE);
+    if (trap != 0 && !clearsTrap(first)) deliver(VECTOR_DB, Source.EXCEPTION, NO_ERROR_CODE);
     if (isExitRequested()) return takeExit();
   }
 }
