@@ -62,6 +62,7 @@ import type { Task } from "./task.ts";
 /** Where position-independent programs with an interpreter start. Linux: ELF_ET_DYN_BASE. */
 const ELF_ET_DYN_BASE = Math.floor(TASK_SIZE / 3 / PAGE_SIZE) * 2 * PAGE_SIZE;
 const PATH_MAX = 4096;
+const MAX_PHDRS_BYTES = 65536;
 /** Bytes a signal frame takes at most: rt_sigframe, FXSAVE area, alignment. */
 const MIN_SIGNAL_STACK = 1056;
 const STACK_RANDOM_PAGES_BITS = 22;
@@ -93,10 +94,11 @@ function parseHeader(buf: Uint8Array): { type: number; entry: number; phoff: num
   if (buf.length < elf.EHDR_SIZE || view.getUint32(0, false) !== 0x7f454c46) return -ENOEXEC;
   const type = view.getUint16(elf.E_TYPE, true);
   if (type !== elf.ET_EXEC && type !== elf.ET_DYN) return -ENOEXEC;
-  if (view.getUint16(elf.E_MACHINE, true) !== elf.EM_X86_64 || buf[4] !== elf.ELFCLASS64) return -ENOEXEC;
+  // As on Linux, the machine alone decides; e_ident's class is not looked at.
+  if (view.getUint16(elf.E_MACHINE, true) !== elf.EM_X86_64) return -ENOEXEC;
   if (view.getUint16(elf.E_PHENTSIZE, true) !== elf.PHDR_SIZE) return -ENOEXEC;
   const phnum = view.getUint16(elf.E_PHNUM, true);
-  if (phnum === 0 || phnum * elf.PHDR_SIZE > PAGE_SIZE) return -ENOEXEC;
+  if (phnum === 0 || phnum * elf.PHDR_SIZE > MAX_PHDRS_BYTES) return -ENOEXEC;
   return { type, entry: get64(view, elf.E_ENTRY), phoff: get64(view, elf.E_PHOFF), phnum };
 }
 

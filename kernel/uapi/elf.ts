@@ -2,8 +2,6 @@
 export const ET_EXEC = 2;
 export const ET_DYN = 3;
 export const EM_X86_64 = 62;
-export const ELFCLASS64 = 2;
-export const ELFDATA2LSB = 1;
 
 /** Elf64_Ehdr: 64 bytes. */
 export const EHDR_SIZE = 64;
