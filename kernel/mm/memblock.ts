@@ -33,7 +33,7 @@ export class Memblock {
   constructor(
     private readonly ram: Ram,
     boot: BootParams,
-    symbols: Readonly<Record<string, number>>,
+    private readonly symbols: Readonly<Record<string, number>>,
   ) {
     const pageUp = (value: number): number => Math.ceil(value / PAGE_SIZE) * PAGE_SIZE;
     this.#memory = boot.e820
@@ -104,10 +104,10 @@ export class Memblock {
     }
     const available = pages.totalram_pages * 4;
     const total = present / 1024;
-    const code = Math.ceil((this.#early_start - KERNEL_START) / 1024);
+    const kib = (from: string, to: string): number => Math.ceil((this.symbols[to] - this.symbols[from]) / 1024);
     kernel.printk.info(
-      `Memory: ${available}K/${total}K available (${code}K kernel code, ${Math.ceil((this.#next - this.#early_start) / 1024)}K page tables ` +
-        `and stacks, ${total - available}K reserved)`,
+      `Memory: ${available}K/${total}K available (${kib("_text", "_etext")}K kernel code, ${kib("_etext", "_edata")}K rwdata, ` +
+        `${kib("__bss_start", "_end")}K bss, ${total - available}K reserved)`,
     );
   }
 }

@@ -4,6 +4,7 @@
  *   stack, from the top:  8 zero bytes | filename | environment strings | argument strings | random gap
  *                         | "x86_64" | 16 random bytes | auxv | envp | argv | argc ◄─ rsp
  */
+import { CR4_FSGSBASE } from "../../cpu-core/abi/state.ts";
 import type { File } from "../fs/file.ts";
 import { isErr } from "../lib/err.ts";
 import { fillRandom, randomBits } from "../lib/random.ts";
@@ -65,6 +66,7 @@ const PATH_MAX = 4096;
 const MAX_PHDRS_BYTES = 65536;
 /** Bytes a signal frame takes at most: rt_sigframe, FXSAVE area, alignment. */
 const MIN_SIGNAL_STACK = 1056;
+const HWCAP2_FSGSBASE = 1 << 1;
 const STACK_RANDOM_PAGES_BITS = 22;
 
 interface Phdr {
@@ -403,7 +405,7 @@ function createTables(
     AT_EGID, cred.egid,
     AT_SECURE, bprm.secureexec ? 1 : 0,
     AT_RANDOM, random_va,
-    AT_HWCAP2, 0,
+    AT_HWCAP2, cpu.cr4 & CR4_FSGSBASE ? HWCAP2_FSGSBASE : 0,
     AT_EXECFN, strings.filename,
     AT_PLATFORM, platform_va,
     AT_NULL, 0,

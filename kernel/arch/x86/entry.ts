@@ -22,6 +22,7 @@ import {
   RDI,
   RSP,
 } from "../../../cpu-core/abi/state.ts";
+import { restart } from "../../drivers/power.ts";
 import type { Kernel } from "../../kernel.ts";
 import { KernelPanic, panic } from "../../lib/panic.ts";
 import { PAGE_SIZE } from "../../mm/page_alloc.ts";
@@ -164,6 +165,11 @@ export class EntryState {
     const task = kernel.current;
     const regs = this.#regs;
     regs.pa = physicalAddress(cpu.readRegister(RSP));
+    if (this.panicked) {
+      kernel.irq.handleIrq(regs, vector);
+      this.#halt(true);
+      return;
+    }
     const fromUser = (regs.ram.read16(regs.pa + PT_CS) & 3) === 3;
     if (fromUser) {
       this.#accountUser(task);
@@ -399,11 +405,23 @@ export class EntryState {
   }
 
   #stop(message: string): void {
-    const { printk, machine } = this.#kernel;
+    const { printk } = this.#kernel;
     this.panicked = true;
+    const timeout = Number(/(?:^|\s)panic=(-?\d+)/.exec(this.#kernel.boot.command_line)?.[1] ?? 0);
+    if (timeout < 0) restart(this.#kernel);
+    if (timeout > 0) {
+      printk.emerg(`Rebooting in ${timeout} seconds..`);
+      this.#kernel.time.startTimer(this.#kernel.time.monotonic_ns() + timeout * 1e9, () => restart(this.#kernel));
+    }
     printk.emerg(`---[ end Kernel panic - not syncing: ${message} ]---`);
-    machine.cpu.writeRegister(RSP, this.#idle_stack_top);
-    machine.cpu.rip = this.#panic_loop;
+    this.#halt(timeout > 0);
+  }
+
+  /** Nothing runs any more; with `waits`, interrupts are still taken, for the timer that resets the machine. */
+  #halt(waits: boolean): void {
+    const { cpu } = this.#kernel.machine;
+    cpu.writeRegister(RSP, this.#idle_stack_top);
+    cpu.rip = waits ? this.#idle_loop : this.#panic_loop;
   }
 }
 

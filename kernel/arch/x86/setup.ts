@@ -1,6 +1,11 @@
 /** What the boot log tells of the machine: version, memory map, processor. Linux: arch/x86/kernel/e820.c, cpu/common.c. */
+import { CR4_FSGSBASE } from "../../../cpu-core/abi/state.ts";
 import type { Kernel } from "../../kernel.ts";
 import { E820_ACPI, E820_NVS, E820_RAM, E820_UNUSABLE } from "./boot_params.ts";
+import { physicalAddress } from "./page_tables.ts";
+
+/** CPUID leaf 7 EBX. */
+const CPUID_7_FSGSBASE = 1 << 0;
 
 /** "Linux version ..." */
 export function kernelVersionLine(kernel: Kernel): string {
@@ -23,6 +28,23 @@ export function printMemoryMap(kernel: Kernel): void {
   for (const { start, size, type } of boot.e820) {
     printk.info(`BIOS-e820: [mem 0x${hex(start)}-0x${hex(start + size - 1)}] ${E820_NAMES[type] ?? "reserved"}`);
   }
+}
+
+/** The kernel image's parts in /proc/iomem. Linux: arch/x86/kernel/setup.c. */
+export function reserveKernelResources(kernel: Kernel, symbols: Readonly<Record<string, number>>): void {
+  for (const [name, from, to] of [
+    ["Kernel code", "_text", "_etext"],
+    ["Kernel data", "_etext", "_edata"],
+    ["Kernel bss", "__bss_start", "_end"],
+  ]) {
+    kernel.devices.requestMemRegion(physicalAddress(symbols[from]), physicalAddress(symbols[to]) - 1, name);
+  }
+}
+
+/** Lets programs use RDFSBASE and the like, if the CPU has them. Linux: identify_cpu(). */
+export function enableFsgsbase(kernel: Kernel): void {
+  const { cpu } = kernel.machine;
+  if (cpu.cpuid(0, 0).eax >>> 0 >= 7 && cpu.cpuid(7, 0).ebx & CPUID_7_FSGSBASE) cpu.cr4 |= CR4_FSGSBASE;
 }
 
 /** The processor's own words, from CPUID. */
