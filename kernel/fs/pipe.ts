@@ -16,6 +16,7 @@ import { PAGE_SIZE } from "../mm/page_alloc.ts";
 import { putUser32 } from "../mm/usercopy.ts";
 import { WaitQueue, type MaySleep, type Sleep } from "../sched/wait.ts";
 import { sendSignal } from "../task/signal.ts";
+import type { Ram } from "../arch/x86/machine.ts";
 import type { Task } from "../task/task.ts";
 import { capable } from "../task/cred.ts";
 import { CAP_SYS_RESOURCE } from "../uapi/capability.ts";
@@ -113,30 +114,27 @@ export class Pipe {
       const last = this.#slot(this.#head - 1);
       const end = last.offset + last.length;
       if (last.can_merge && end + odd <= PAGE_SIZE && !is_packet) {
-        const copied = from.copyPageFrom(ram, last.pfn * PAGE_SIZE + end, odd);
-        last.length += copied;
-        done += copied;
-        if (copied < odd) return done || -EFAULT;
+        if (!takeWhole(from, ram, last.pfn * PAGE_SIZE + end, odd)) return -EFAULT;
+        last.length += odd;
+        done += odd;
       }
     }
     while (from.count > 0 && !this.isFull) {
       const pfn = this.#tmp_pages.pop() ?? pages.allocPage();
       if (pfn < 0) return done || pfn;
       const wanted = Math.min(from.count, PAGE_SIZE);
-      const copied = from.copyPageFrom(ram, pfn * PAGE_SIZE, wanted);
-      if (copied === 0) {
+      if (!takeWhole(from, ram, pfn * PAGE_SIZE, wanted)) {
         this.#releasePage(pfn);
         return done || -EFAULT;
       }
       const slot = this.#slot(this.#head);
       slot.pfn = pfn;
       slot.offset = 0;
-      slot.length = copied;
+      slot.length = wanted;
       slot.can_merge = !is_packet;
       slot.is_packet = is_packet;
       this.#head++;
-      done += copied;
-      if (copied < wanted) return done;
+      done += wanted;
     }
     return done;
   }
@@ -265,6 +263,14 @@ function* waitAndRead(task: Task, file: File, pipe: Pipe, to: IovIter): Sleep<nu
 function brokenPipe(task: Task): number {
   sendSignal(task, SIGPIPE);
   return -EPIPE;
+}
+
+/** Moves `length_bytes` into RAM at `pa`, or nothing: a page that faults in the middle is not written at all. */
+function takeWhole(from: IovIter, ram: Ram, pa: number, length_bytes: number): boolean {
+  const copied = from.copyPageFrom(ram, pa, length_bytes);
+  if (copied === length_bytes) return true;
+  from.revert(copied);
+  return false;
 }
 
 function pipeWrite(task: Task, file: File, from: IovIter): MaySleep<number> {

@@ -29,12 +29,18 @@ function discard(_task: Task, _file: File, from: IovIter): number {
   return count;
 }
 
-const nullOperations: FileOperations = { read: () => 0, write: discard, llseek: noopLlseek };
+/** Linux: null_lseek(). */
+function nullLlseek(_task: Task, file: File): number {
+  file.f_pos = 0;
+  return 0;
+}
+
+const nullOperations: FileOperations = { read: () => 0, write: discard, llseek: nullLlseek };
 
 const zeroOperations: FileOperations = {
   read: (_task, _file, to) => (to.count === 0 ? 0 : to.zero(to.count) || -EFAULT),
   write: discard,
-  llseek: noopLlseek,
+  llseek: nullLlseek,
   mmap(task, _file, vma): number {
     // A private mapping is plain anonymous memory (no ops), a shared one an object of its own.
     if (vma.flags & VM_SHARED) {
