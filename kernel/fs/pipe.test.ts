@@ -8,7 +8,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../uapi/poll.ts";
 import { S_IFIFO } from "../uapi/stat.ts";
 import { makeNode } from "./directory.ts";
 import type { File } from "./file.ts";
-import { openAt } from "./open.ts";
+import { makeFile, openAt } from "./open.ts";
 import { createPipe } from "./pipe.ts";
 
 let task: Task;
@@ -98,4 +98,14 @@ test("opening a FIFO waits for the other side", () => {
   expect(r.inode.pipe).not.toBeNull();
   r.put();
   expect(r.inode.pipe).toBeNull();
+});
+
+test("a pipe opened again waits for nobody", () => {
+  run(write(bytes(3)));
+  writer.put();
+  const again = run(makeFile(task, reader.path, O_RDONLY)) as File;
+  const out = new Uint8Array(10);
+  expect(run(again.ops.read!(task, again, kernelIter(out), 0))).toBe(3);
+  expect(run(again.ops.read!(task, again, kernelIter(out), 0))).toBe(0);
+  expect(again.ops.poll!(again, null) & POLLHUP).toBe(POLLHUP);
 });

@@ -33,6 +33,7 @@ import {
 } from "../uapi/errno.ts";
 import { O_ACCMODE, O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, O_RDWR } from "../uapi/fcntl.ts";
 import { FIONREAD } from "../uapi/ioctl.ts";
+import { PIPEFS_MAGIC } from "../uapi/mount.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../uapi/poll.ts";
 import { SIGPIPE } from "../uapi/signal.ts";
 import { S_IFIFO, S_IRUSR, S_IWUSR } from "../uapi/stat.ts";
@@ -353,11 +354,12 @@ export const pipeOperations: FileOperations = {
   release: pipeRelease,
 };
 
-/** A FIFO: opening waits for the other side, then it is a pipe. */
+/** A FIFO: opening waits for the other side, then it is a pipe. A pipe opened again (/proc/PID/fd) never waits. */
 export const fifoOperations: FileOperations = { ...pipeOperations, open: fifoOpen };
 
 function* fifoOpen(task: Task, inode: Inode, file: File): Sleep<number> {
   const pipe = (inode.pipe ??= new Pipe(inode));
+  const is_fifo = inode.sb.magic !== PIPEFS_MAGIC;
   file.private_data = pipe;
   pipe.nr_files++;
   let error = 0;
@@ -365,7 +367,7 @@ function* fifoOpen(task: Task, inode: Inode, file: File): Sleep<number> {
     case O_RDONLY:
       pipe.r_counter++;
       if (pipe.nr_readers++ === 0) pipe.wr_wait.wakeUpAll();
-      if (pipe.nr_writers === 0) {
+      if (is_fifo && pipe.nr_writers === 0) {
         if (file.f_flags & O_NONBLOCK)
           file.pipe_w_counter = pipe.w_counter; // no hang-up until a writer was here
         else error = yield* waitForPartner(task, pipe.rd_wait, pipe, "w_counter");
@@ -373,11 +375,12 @@ function* fifoOpen(task: Task, inode: Inode, file: File): Sleep<number> {
       if (error && --pipe.nr_readers === 0) pipe.wr_wait.wakeUpAll();
       break;
     case O_WRONLY:
-      if (file.f_flags & O_NONBLOCK && pipe.nr_readers === 0) error = -ENXIO;
+      if (is_fifo && file.f_flags & O_NONBLOCK && pipe.nr_readers === 0) error = -ENXIO;
       else {
         pipe.w_counter++;
         if (pipe.nr_writers++ === 0) pipe.rd_wait.wakeUpAll();
-        if (pipe.nr_readers === 0) error = yield* waitForPartner(task, pipe.wr_wait, pipe, "r_counter");
+        if (is_fifo && pipe.nr_readers === 0)
+          error = yield* waitForPartner(task, pipe.wr_wait, pipe, "r_counter");
         if (error && --pipe.nr_writers === 0) pipe.rd_wait.wakeUpAll();
       }
       break;
