@@ -10,7 +10,13 @@ import { EntryState, type KernelImage } from "./arch/x86/entry.ts";
 import type { Machine, VmcallTarget } from "./arch/x86/machine.ts";
 import { buildKernelTables } from "./arch/x86/page_tables.ts";
 import { initFpu } from "./arch/x86/process.ts";
-import { enableFsgsbase, identifyCpu, kernelVersionLine, printMemoryMap, reserveKernelResources } from "./arch/x86/setup.ts";
+import {
+  enableFsgsbase,
+  identifyCpu,
+  kernelVersionLine,
+  printMemoryMap,
+  reserveKernelResources,
+} from "./arch/x86/setup.ts";
 import { VMCALL_START_KERNEL } from "./arch/x86/vmcall.ts";
 import { DeviceRegistry } from "./drivers/base.ts";
 import { registerMemDevices } from "./drivers/char/mem.ts";
@@ -85,7 +91,13 @@ function startKernel(
 ): void {
   const boot = readBootParams(machine.ram, machine.cpu.readRegister(RSI));
   // Filled in stage by stage; every stage uses only what is above it.
-  const kernel = { machine, boot, strace, uts: initialUtsName(), futexes: new FutexTable() } as Writable<Kernel>;
+  const kernel = {
+    machine,
+    boot,
+    strace,
+    uts: initialUtsName(),
+    futexes: new FutexTable(),
+  } as Writable<Kernel>;
   publish(kernel);
   const printk = (kernel.printk = new Printk(kernel));
   kernel.devices = new DeviceRegistry();
@@ -235,7 +247,8 @@ function* kernelInit(task: Task): Sleep<number> {
   for (const name of ["/sbin/init", "/etc/init", "/bin/init", "/bin/sh"]) {
     error = yield* run(name);
     if (error === 0) return KEEP_RAX;
-    if (error !== -ENOENT) printk.err(`Starting init: ${name} exists but couldn't execute it (error ${error})`);
+    if (error !== -ENOENT)
+      printk.err(`Starting init: ${name} exists but couldn't execute it (error ${error})`);
   }
   return panic(kernel, "No working init found.  Try passing init= option to kernel.");
 }

@@ -9,6 +9,8 @@ export class KernelPanic extends Error {}
 /** Stops the machine with a message. */
 export function panic(kernel: Kernel, message: string): never {
   kernel.printk.emerg(`Kernel panic - not syncing: ${message}`);
-  kernel.printk.emerg(`CPU: 0 PID: ${kernel.current.pid} Comm: ${kernel.current.comm} Not tainted ${kernel.uts.release} #1`);
+  kernel.printk.emerg(
+    `CPU: 0 PID: ${kernel.current.pid} Comm: ${kernel.current.comm} Not tainted ${kernel.uts.release} #1`,
+  );
   throw new KernelPanic(message);
 }

@@ -8,7 +8,8 @@ import type { Cpu } from "../arch/x86/machine.ts";
 export function fillRandom(cpu: Cpu, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += 8) {
     const { lo, hi } = cpu.rdrand();
-    for (let i = 0; i < 8 && at + i < bytes.length; i++) bytes[at + i] = (i < 4 ? lo >>> (i * 8) : hi >>> ((i - 4) * 8)) & 0xff;
+    for (let i = 0; i < 8 && at + i < bytes.length; i++)
+      bytes[at + i] = (i < 4 ? lo >>> (i * 8) : hi >>> ((i - 4) * 8)) & 0xff;
   }
 }
 

@@ -11,7 +11,8 @@ class Item extends RbNode {
 function check(node: Item | null): number {
   if (!node) return 1;
   if (node.isRed && (node.left?.isRed || node.right?.isRed)) throw new Error("red child of red");
-  if ((node.left && node.left.parent !== node) || (node.right && node.right.parent !== node)) throw new Error("parent");
+  if ((node.left && node.left.parent !== node) || (node.right && node.right.parent !== node))
+    throw new Error("parent");
   const left = check(node.left);
   if (left !== check(node.right)) throw new Error("black height");
   return left + (node.isRed ? 0 : 1);

@@ -114,7 +114,8 @@ export function sys_madvise(task: Task, addr: number, length: number, advice: nu
         return 0;
       case MADV_REMOVE: {
         const mapping = vma.file?.inode.mapping;
-        if (flags & VM_LOCKED || !mapping || (flags & (VM_SHARED | VM_WRITE)) !== (VM_SHARED | VM_WRITE)) return -EINVAL;
+        if (flags & VM_LOCKED || !mapping || (flags & (VM_SHARED | VM_WRITE)) !== (VM_SHARED | VM_WRITE))
+          return -EINVAL;
         mapping.removeRange(vma.indexOf(start), vma.indexOf(stop));
         return 0;
       }
@@ -162,7 +163,8 @@ function populate(mm: Mm, start: number, end: number, advice: number): number {
     const vma = mm.find(va);
     if (!vma) return -ENOMEM;
     if (vma.flags & (VM_IO | VM_PFNMAP)) return -EINVAL;
-    if (userPage(mm, va, advice === MADV_POPULATE_WRITE) < 0) return mm.kernel.current.fatalSignalPending() ? -ENOMEM : -EFAULT;
+    if (userPage(mm, va, advice === MADV_POPULATE_WRITE) < 0)
+      return mm.kernel.current.fatalSignalPending() ? -ENOMEM : -EFAULT;
   }
   return 0;
 }
@@ -196,7 +198,7 @@ export function sys_mincore(task: Task, addr: number, length: number, vec: numbe
   if (length < 0 || addr + length > TASK_SIZE) return -ENOMEM;
   const { ram } = task.kernel.machine;
   const nr_pages = Math.ceil(length / PAGE_SIZE);
-  for (let done = 0; done < nr_pages; ) {
+  for (let done = 0; done < nr_pages;) {
     const count = Math.min(nr_pages - done, PAGE_SIZE);
     const resident = new Uint8Array(count);
     for (let i = 0; i < count; i++) {
@@ -205,7 +207,8 @@ export function sys_mincore(task: Task, addr: number, length: number, vec: numbe
       if (!vma) return -ENOMEM;
       const pte_pa = findPte(ram, mm.pgd_pa, va);
       if (pte_pa !== 0 && ram.read32(pte_pa) & _PAGE_PRESENT) resident[i] = 1;
-      else if (vma.file?.inode.mapping && vma.file.inode.mapping.findPage(vma.indexOf(va)) >= 0) resident[i] = 1;
+      else if (vma.file?.inode.mapping && vma.file.inode.mapping.findPage(vma.indexOf(va)) >= 0)
+        resident[i] = 1;
     }
     if (copyToUser(task, vec + done, resident) < 0) return -EFAULT;
     done += count;

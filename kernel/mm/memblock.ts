@@ -79,13 +79,16 @@ export class Memblock {
       printk.info(`  ${zone.name.padEnd(8)} ${range}`);
     }
     printk.info("Early memory node ranges");
-    for (const { start, end } of this.#memory) printk.info(`  node   0: [mem 0x${hex(start)}-0x${hex(end - 1)}]`);
+    for (const { start, end } of this.#memory)
+      printk.info(`  node   0: [mem 0x${hex(start)}-0x${hex(end - 1)}]`);
   }
 
   /** Gives everything else to the page allocator. Linux: mem_init(). */
   freeAll(kernel: Kernel): void {
     const { pages } = kernel;
-    const reserved = [...this.#reserved, { start: this.#early_start, end: this.#next }].sort((a, b) => a.start - b.start);
+    const reserved = [...this.#reserved, { start: this.#early_start, end: this.#next }].sort(
+      (a, b) => a.start - b.start,
+    );
     let present = 0;
     for (const range of this.#memory) {
       present += range.end - range.start;
@@ -104,7 +107,8 @@ export class Memblock {
     }
     const available = pages.totalram_pages * 4;
     const total = present / 1024;
-    const kib = (from: string, to: string): number => Math.ceil((this.symbols[to] - this.symbols[from]) / 1024);
+    const kib = (from: string, to: string): number =>
+      Math.ceil((this.symbols[to] - this.symbols[from]) / 1024);
     kernel.printk.info(
       `Memory: ${available}K/${total}K available (${kib("_text", "_etext")}K kernel code, ${kib("_etext", "_edata")}K rwdata, ` +
         `${kib("__bss_start", "_end")}K bss, ${total - available}K reserved)`,

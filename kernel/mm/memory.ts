@@ -85,8 +85,11 @@ export function handleMmFault(mm: Mm, va: number, access: number): number {
   if (pte_pa === 0) return VM_FAULT_OOM;
   const low = kernel.machine.ram.read32(pte_pa);
   const write = (access & FAULT_FLAG_WRITE) !== 0;
-  if (low & _PAGE_PRESENT) return write && !(low & _PAGE_RW) ? wpPage(vma, page_va, pte_pa, low) : spurious(vma, page_va);
-  return vma.ops === null ? anonymousPage(vma, page_va, pte_pa, write) : filePage(vma, page_va, pte_pa, write);
+  if (low & _PAGE_PRESENT)
+    return write && !(low & _PAGE_RW) ? wpPage(vma, page_va, pte_pa, low) : spurious(vma, page_va);
+  return vma.ops === null
+    ? anonymousPage(vma, page_va, pte_pa, write)
+    : filePage(vma, page_va, pte_pa, write);
 }
 
 /** The entry is fine: the CPU had an older one in mind. */
@@ -300,7 +303,8 @@ export function unmapMappingRange(mapping: AddressSpace, first: number, end: num
     const stop = vma.start + (to - vma.pgoff) * PAGE_SIZE;
     forEachPte(ram, mm.pgd_pa, start, stop, (pte_pa) => {
       const low = ram.read32(pte_pa);
-      if (!(low & _PAGE_PRESENT) || low & _PAGE_SPECIAL || mm.kernel.pages.page_flags[pfnOf(low)] & PG_ANON) return;
+      if (!(low & _PAGE_PRESENT) || low & _PAGE_SPECIAL || mm.kernel.pages.page_flags[pfnOf(low)] & PG_ANON)
+        return;
       setEntry(ram, pte_pa, 0, 0);
       dropPage(mm, pfnOf(low));
     });

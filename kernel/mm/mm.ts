@@ -89,9 +89,31 @@ export class Mm {
     const mm = Mm.create(this.kernel);
     if (isErr(mm)) return mm;
     const { start_code, end_code, start_data, end_data, start_brk, brk, start_stack, mmap_base } = this;
-    const { arg_start, arg_end, env_start, env_end, total_vm, data_vm, exec_vm, stack_vm, dumpable, saved_auxv } = this;
+    const {
+      arg_start,
+      arg_end,
+      env_start,
+      env_end,
+      total_vm,
+      data_vm,
+      exec_vm,
+      stack_vm,
+      dumpable,
+      saved_auxv,
+    } = this;
     Object.assign(mm, { start_code, end_code, start_data, end_data, start_brk, brk, start_stack, mmap_base });
-    Object.assign(mm, { arg_start, arg_end, env_start, env_end, total_vm, data_vm, exec_vm, stack_vm, dumpable, saved_auxv });
+    Object.assign(mm, {
+      arg_start,
+      arg_end,
+      env_start,
+      env_end,
+      total_vm,
+      data_vm,
+      exec_vm,
+      stack_vm,
+      dumpable,
+      saved_auxv,
+    });
     mm.exe_file = this.exe_file?.get() ?? null;
     for (const vma of this.vmas) {
       if (vma.flags & VM_DONTCOPY) {

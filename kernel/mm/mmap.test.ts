@@ -39,7 +39,15 @@ function makeTask(): Task {
   mm.mmap_base = 0x7fff_0000_0000;
   const rlimits = Array.from({ length: 16 }, () => ({ cur: Infinity, max: Infinity }));
   const cred = { euid: 0, cap_effective: { has: () => true } };
-  const task = { kernel, mm, personality: 0, signal: { rlimits }, cred, min_flt: 0, fatalSignalPending: () => false } as unknown as Task;
+  const task = {
+    kernel,
+    mm,
+    personality: 0,
+    signal: { rlimits },
+    cred,
+    min_flt: 0,
+    fatalSignalPending: () => false,
+  } as unknown as Task;
   kernel.current = task;
   return task;
 }
@@ -50,7 +58,9 @@ function map(task: Task, addr: number, nr_pages: number, prot: number, flags = 0
 }
 
 const layout = (task: Task): string[] =>
-  task.mm!.vmas.map((vma) => `${(vma.start / PAGE).toString(16)}-${(vma.end / PAGE).toString(16)}:${vma.flags & 7}`);
+  task.mm!.vmas.map(
+    (vma) => `${(vma.start / PAGE).toString(16)}-${(vma.end / PAGE).toString(16)}:${vma.flags & 7}`,
+  );
 
 test("neighbours with equal rights become one area, others stay apart", () => {
   const task = makeTask();

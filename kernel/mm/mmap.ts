@@ -102,11 +102,14 @@ export function getUnmappedArea(mm: Mm, hint: number, length: number, flags: num
   if (length > TASK_SIZE) return -ENOMEM;
   if (hint) {
     const start = pageAlign(hint);
-    if (start >= MMAP_MIN_ADDR && start + length <= TASK_SIZE && isFree(mm, start, start + length)) return start;
+    if (start >= MMAP_MIN_ADDR && start + length <= TASK_SIZE && isFree(mm, start, start + length))
+      return start;
   }
   if (flags & MAP_32BIT) return searchUp(mm, 0x4000_0000, 0x8000_0000, length);
   const found = searchDown(mm, MMAP_MIN_ADDR, mm.mmap_base, length);
-  return found >= 0 ? found : searchUp(mm, Math.floor(TASK_SIZE / 3 / PAGE_SIZE) * PAGE_SIZE, TASK_SIZE, length);
+  return found >= 0
+    ? found
+    : searchUp(mm, Math.floor(TASK_SIZE / 3 / PAGE_SIZE) * PAGE_SIZE, TASK_SIZE, length);
 }
 
 export function isFree(mm: Mm, start: number, end: number): boolean {
@@ -183,7 +186,13 @@ export function splitAt(mm: Mm, start: number, end: number): number {
 
 /** Unmaps [start, start + length). Linux: do_munmap(). */
 export function doMunmap(mm: Mm, start: number, length_bytes: number): number {
-  if (!isPageAligned(start) || start < 0 || start > TASK_SIZE || length_bytes < 0 || length_bytes > TASK_SIZE - start) {
+  if (
+    !isPageAligned(start) ||
+    start < 0 ||
+    start > TASK_SIZE ||
+    length_bytes < 0 ||
+    length_bytes > TASK_SIZE - start
+  ) {
     return -EINVAL;
   }
   const length = pageAlign(length_bytes);
@@ -305,7 +314,8 @@ export function* doMmap(
   if (map_flags & MAP_NORESERVE && task.kernel.commit.overcommit_memory !== 2) flags |= VM_NORESERVE;
 
   if (!mayExpandVm(task, mm, flags, nr_pages - overlapPages(mm, start, start + length))) return -ENOMEM;
-  const isAccountable = !(flags & VM_NORESERVE) && (file ? (flags & (VM_SHARED | VM_WRITE)) === VM_WRITE : true);
+  const isAccountable =
+    !(flags & VM_NORESERVE) && (file ? (flags & (VM_SHARED | VM_WRITE)) === VM_WRITE : true);
   const error = unmapForMmap(mm, start, length);
   if (error) return error;
   if (isAccountable && (flags & VM_WRITE || flags & VM_SHARED)) {
@@ -416,7 +426,14 @@ export function sys_brk(task: Task, brk: number): number {
 /** Maps private anonymous writable memory at a fixed place. Linux: do_brk_flags(). */
 export function doBrk(task: Task, mm: Mm, start: number, length: number, exec = 0): number {
   const flags =
-    VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | mm.def_flags | (exec ? VM_EXEC : 0);
+    VM_READ |
+    VM_WRITE |
+    VM_MAYREAD |
+    VM_MAYWRITE |
+    VM_MAYEXEC |
+    VM_ACCOUNT |
+    mm.def_flags |
+    (exec ? VM_EXEC : 0);
   const nr_pages = length / PAGE_SIZE;
   if (!mayExpandVm(task, mm, flags, nr_pages)) return -ENOMEM;
   if (flags & VM_LOCKED && mlockFutureCheck(task, mm, nr_pages)) return -EAGAIN;

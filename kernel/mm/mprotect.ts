@@ -46,7 +46,8 @@ export function sys_mprotect(task: Task, addr: number, length: number, prot: num
     vma = mm.vmas[index];
     if (vma === undefined || vma.start > va) return -ENOMEM;
     let wanted = prot & ACCESS;
-    if (task.personality & READ_IMPLIES_EXEC && prot & PROT_READ && vma.flags & (VM_EXEC << 4)) wanted |= VM_EXEC;
+    if (task.personality & READ_IMPLIES_EXEC && prot & PROT_READ && vma.flags & (VM_EXEC << 4))
+      wanted |= VM_EXEC;
     // VM_MAY* are the access bits four places up.
     if (wanted & ~(vma.flags >> 4) & ACCESS) {
       mergeAround(mm, start, va);

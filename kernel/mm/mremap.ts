@@ -4,7 +4,16 @@ import { EFAULT, EINVAL, ENOMEM } from "../uapi/errno.ts";
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from "../uapi/mman.ts";
 import { movePageTables, populateRange } from "./memory.ts";
 import { MAX_MAP_COUNT, type Mm, accountVm } from "./mm.ts";
-import { MMAP_MIN_ADDR, doMunmap, getUnmappedArea, isFree, mayExpandVm, mergeAround, mlockFutureCheck, pageAlign } from "./mmap.ts";
+import {
+  MMAP_MIN_ADDR,
+  doMunmap,
+  getUnmappedArea,
+  isFree,
+  mayExpandVm,
+  mergeAround,
+  mlockFutureCheck,
+  pageAlign,
+} from "./mmap.ts";
 import { PAGE_SIZE } from "./page_alloc.ts";
 import { TASK_SIZE } from "./usercopy.ts";
 import { VM_ACCOUNT, VM_DONTEXPAND, VM_LOCKED, VM_MAYSHARE, VM_PFNMAP, VM_SHARED, VmArea } from "./vma.ts";
@@ -32,7 +41,8 @@ export function sys_mremap(
 
   if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
     if (flags & MREMAP_FIXED) {
-      if (new_addr % PAGE_SIZE !== 0 || new_addr < MMAP_MIN_ADDR || new_addr > TASK_SIZE - new_size) return -EINVAL;
+      if (new_addr % PAGE_SIZE !== 0 || new_addr < MMAP_MIN_ADDR || new_addr > TASK_SIZE - new_size)
+        return -EINVAL;
       if (addr + old_size > new_addr && new_addr + new_size > addr) return -EINVAL;
       const error = doMunmap(mm, new_addr, new_size);
       if (error) return error;
@@ -86,7 +96,14 @@ export function sys_mremap(
 }
 
 /** Linux: vma_to_resize(). */
-function checkResize(task: Task, mm: Mm, vma: VmArea, addr: number, old_size: number, new_size: number): number {
+function checkResize(
+  task: Task,
+  mm: Mm,
+  vma: VmArea,
+  addr: number,
+  old_size: number,
+  new_size: number,
+): number {
   if (old_size === 0 && !(vma.flags & (VM_SHARED | VM_MAYSHARE))) return -EINVAL;
   if (old_size > vma.end - addr) return -EFAULT;
   if (new_size === old_size) return 0;

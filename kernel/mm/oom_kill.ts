@@ -28,7 +28,10 @@ export function oomBadness(leader: Task): number {
 export function oomScore(leader: Task): number {
   const badness = oomBadness(leader);
   if (badness === -Infinity) return 0;
-  return Math.max(0, Math.min(2000, Math.floor(((1000 + (badness * 1000) / leader.kernel.pages.totalram_pages) * 2) / 3)));
+  return Math.max(
+    0,
+    Math.min(2000, Math.floor(((1000 + (badness * 1000) / leader.kernel.pages.totalram_pages) * 2) / 3)),
+  );
 }
 
 /** Frees memory by killing; whether any was (or will be) freed. Linux: out_of_memory(). */
@@ -52,7 +55,8 @@ export function outOfMemory(kernel: Kernel): boolean {
   const mm = victim.signal.threads.find((thread) => thread.mm)!.mm!;
   for (const other of kernel.tasks.processes()) {
     const sharesMm = other.signal.threads.some((thread) => thread.mm === mm);
-    if (sharesMm && !(other.signal.flags & SIGNAL_GROUP_EXIT) && other.pid !== 1) sendSignalToProcess(other, SIGKILL);
+    if (sharesMm && !(other.signal.flags & SIGNAL_GROUP_EXIT) && other.pid !== 1)
+      sendSignalToProcess(other, SIGKILL);
   }
   mm.oom_reaped = true;
   for (const vma of mm.vmas) {

@@ -98,7 +98,10 @@ export function readUserString(task: Task, ptr: number, max: number): string | n
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
   let text = "";
   for (let at = start; at < end; at += 4096) {
-    text += String.fromCharCode.apply(null, bytes.subarray(at, Math.min(end, at + 4096)) as unknown as number[]);
+    text += String.fromCharCode.apply(
+      null,
+      bytes.subarray(at, Math.min(end, at + 4096)) as unknown as number[],
+    );
   }
   return text;
 }
@@ -148,7 +151,7 @@ export function putUser32(task: Task, ptr: number, value: number): number {
 export function putUser64(task: Task, ptr: number, value: number): number {
   const bytes = new Uint8Array(8);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, value % 2 ** 32 >>> 0, true);
+  view.setUint32(0, (value % 2 ** 32) >>> 0, true);
   view.setInt32(4, Math.floor(value / 2 ** 32), true);
   if (value < 0) view.setUint32(0, value - Math.floor(value / 2 ** 32) * 2 ** 32, true);
   return copyToUser(task, ptr, bytes);

@@ -90,7 +90,8 @@ export function findVmaIndex(vmas: readonly VmArea[], va: number): number {
 
 /** Whether `next` may become part of `vma`, which ends where `next` starts. Linux: can_vma_merge_after(). */
 export function canMerge(vma: VmArea, next: VmArea): boolean {
-  if (vma.end !== next.start || vma.flags !== next.flags || vma.file !== next.file || vma.ops !== next.ops) return false;
+  if (vma.end !== next.start || vma.flags !== next.flags || vma.file !== next.file || vma.ops !== next.ops)
+    return false;
   if (vma.flags & (VM_IO | VM_PFNMAP | VM_DONTEXPAND) || vma.private !== next.private) return false;
   return vma.pgoff + (vma.end - vma.start) / 2 ** PAGE_SHIFT === next.pgoff;
 }

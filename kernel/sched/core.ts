@@ -110,7 +110,8 @@ export class Sched {
     if (previous !== idle) {
       const queue = isRealtime(previous) ? this.#rt : this.#fair;
       queue.update(now_ns);
-      if (previous.state !== TASK_RUNNING && previous.signalPendingState(previous.state)) previous.state = TASK_RUNNING;
+      if (previous.state !== TASK_RUNNING && previous.signalPendingState(previous.state))
+        previous.state = TASK_RUNNING;
       if (previous.state === TASK_RUNNING) queue.putPrevious(previous.se);
       else if (previous.se.on_rq) queue.dequeue(previous.se);
     }

@@ -165,7 +165,8 @@ class CfsRunQueue<T extends Entity> {
   /** Share of the period, ns. Linux: sched_slice(). */
   slice(entity: T): number {
     const nr_running = this.nr_running + (entity.on_rq ? 0 : 1);
-    const period_ns = nr_running > SCHED_NR_LATENCY ? nr_running * SCHED_MIN_GRANULARITY_NS : SCHED_LATENCY_NS;
+    const period_ns =
+      nr_running > SCHED_NR_LATENCY ? nr_running * SCHED_MIN_GRANULARITY_NS : SCHED_LATENCY_NS;
     const load = this.load + (entity.on_rq ? 0 : entity.weight);
     return Math.max((period_ns * entity.weight) / load, SCHED_MIN_GRANULARITY_NS);
   }

@@ -132,7 +132,8 @@ function* futexWait(
   const waiter: Waiter = { task, bitset, queue: null };
   kernel.futexes.add(key, waiter);
   const { time, sched } = kernel;
-  const timer = deadline_ns === Infinity ? null : time.startTimer(deadline_ns, () => sched.wakeUpProcess(task));
+  const timer =
+    deadline_ns === Infinity ? null : time.startTimer(deadline_ns, () => sched.wakeUpProcess(task));
   try {
     for (;;) {
       task.state = TASK_INTERRUPTIBLE;
@@ -161,7 +162,15 @@ export function futexWakeAddress(task: Task, uaddr: number, nr_wake: number): vo
 }
 
 /** Linux: futex_wake_op(): changes one word and tests its old value. */
-function wakeOp(task: Task, key1: FutexKey, key2: FutexKey, uaddr2: number, nr_wake: number, nr_wake2: number, encoded: number): number {
+function wakeOp(
+  task: Task,
+  key1: FutexKey,
+  key2: FutexKey,
+  uaddr2: number,
+  nr_wake: number,
+  nr_wake2: number,
+  encoded: number,
+): number {
   const op = (encoded >> 28) & 7;
   const cmp = (encoded >> 24) & 15;
   let oparg = (encoded << 8) >> 20;
@@ -173,7 +182,14 @@ function wakeOp(task: Task, key1: FutexKey, key2: FutexKey, uaddr2: number, nr_w
   const after = [oparg, before + oparg, before | oparg, before & ~oparg, before ^ oparg][op];
   if (after === undefined) return -ENOSYS;
   if (putUser32(task, uaddr2, after | 0) < 0) return -EFAULT;
-  const tests = [before === cmparg, before !== cmparg, before < cmparg, before <= cmparg, before > cmparg, before >= cmparg];
+  const tests = [
+    before === cmparg,
+    before !== cmparg,
+    before < cmparg,
+    before <= cmparg,
+    before > cmparg,
+    before >= cmparg,
+  ];
   if (cmp >= tests.length) return -ENOSYS;
   const { futexes } = task.kernel;
   let nr_woken = futexes.wake(key1, nr_wake, FUTEX_BITSET_MATCH_ANY);
@@ -181,13 +197,7 @@ function wakeOp(task: Task, key1: FutexKey, key2: FutexKey, uaddr2: number, nr_w
   return nr_woken;
 }
 
-function requeue(
-  task: Task,
-  key1: FutexKey,
-  key2: FutexKey,
-  nr_wake: number,
-  nr_requeue: number,
-): number {
+function requeue(task: Task, key1: FutexKey, key2: FutexKey, nr_wake: number, nr_requeue: number): number {
   const { futexes } = task.kernel;
   let count = futexes.wake(key1, nr_wake, FUTEX_BITSET_MATCH_ANY);
   const queue = futexes.find(key1);
@@ -213,7 +223,8 @@ export function sys_futex(
   const command = futex_op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
   const isPrivate = (futex_op & FUTEX_PRIVATE_FLAG) !== 0;
   const { time, futexes } = task.kernel;
-  if (futex_op & FUTEX_CLOCK_REALTIME && command !== FUTEX_WAIT_BITSET && command !== FUTEX_WAIT) return -ENOSYS;
+  if (futex_op & FUTEX_CLOCK_REALTIME && command !== FUTEX_WAIT_BITSET && command !== FUTEX_WAIT)
+    return -ENOSYS;
   let deadline_ns = Infinity;
   if ((command === FUTEX_WAIT || command === FUTEX_WAIT_BITSET) && utime !== 0) {
     const sec = getUser64(task, utime);
@@ -241,7 +252,8 @@ export function sys_futex(
     case FUTEX_WAKE_OP: {
       const key2 = futexKey(task, uaddr2, isPrivate);
       if (typeof key2 === "number") return key2;
-      if (command === FUTEX_WAKE_OP) return wakeOp(task, key, key2, uaddr2, Math.max(1, value | 0), Math.max(1, nr), value3 | 0);
+      if (command === FUTEX_WAKE_OP)
+        return wakeOp(task, key, key2, uaddr2, Math.max(1, value | 0), Math.max(1, nr), value3 | 0);
       if (value < 0 || nr < 0) return -EINVAL;
       if (command === FUTEX_CMP_REQUEUE) {
         const word = getUser32(task, uaddr);
@@ -268,7 +280,8 @@ export function sys_set_robust_list(task: Task, head: number, length: number): n
 export function sys_get_robust_list(task: Task, pid: number, head_ptr: number, length_ptr: number): number {
   const target = pid === 0 ? task : task.kernel.tasks.find(pid);
   if (!target) return -ESRCH;
-  if (putUser32(task, length_ptr, ROBUST_LIST_HEAD_SIZE) < 0 || putUser32(task, length_ptr + 4, 0) < 0) return -EFAULT;
+  if (putUser32(task, length_ptr, ROBUST_LIST_HEAD_SIZE) < 0 || putUser32(task, length_ptr + 4, 0) < 0)
+    return -EFAULT;
   const high = Math.floor(target.robust_list / 2 ** 32);
   if (putUser32(task, head_ptr, target.robust_list - high * 2 ** 32) < 0) return -EFAULT;
   return putUser32(task, head_ptr + 4, high) < 0 ? -EFAULT : 0;

@@ -4,7 +4,15 @@ import { capable } from "../task/cred.ts";
 import type { Task } from "../task/task.ts";
 import { CAP_SYS_NICE } from "../uapi/capability.ts";
 import { E2BIG, EACCES, EFAULT, EINVAL, EPERM, ESRCH } from "../uapi/errno.ts";
-import { MAX_NICE, MIN_NICE, PRIO_PGRP, PRIO_PROCESS, PRIO_USER, RLIMIT_NICE, RLIMIT_RTPRIO } from "../uapi/resource.ts";
+import {
+  MAX_NICE,
+  MIN_NICE,
+  PRIO_PGRP,
+  PRIO_PROCESS,
+  PRIO_USER,
+  RLIMIT_NICE,
+  RLIMIT_RTPRIO,
+} from "../uapi/resource.ts";
 import {
   SCHED_BATCH,
   SCHED_DEADLINE,
@@ -37,7 +45,8 @@ function sameOwner(task: Task, target: Task): boolean {
 /** Sets a nice value: 0, -EPERM or -EACCES. Linux: set_one_prio(). */
 function setNice(task: Task, target: Task, nice: number): number {
   if (!sameOwner(task, target) && !capable(task, CAP_SYS_NICE)) return -EPERM;
-  if (nice < target.nice && 20 - nice > task.signal.rlimits[RLIMIT_NICE].cur && !capable(task, CAP_SYS_NICE)) return -EACCES;
+  if (nice < target.nice && 20 - nice > task.signal.rlimits[RLIMIT_NICE].cur && !capable(task, CAP_SYS_NICE))
+    return -EACCES;
   task.kernel.sched.setScheduling(target, () => {
     target.static_prio = 120 + nice;
   });
@@ -79,7 +88,13 @@ export function sys_getpriority(task: Task, which: number, who: number): number 
 }
 
 /** Checks and applies a policy. Linux: __sched_setscheduler(). */
-function setScheduler(task: Task, target: Task, policy_flags: number, priority: number, nice: number | null): number {
+function setScheduler(
+  task: Task,
+  target: Task,
+  policy_flags: number,
+  priority: number,
+  nice: number | null,
+): number {
   const resets = (policy_flags & SCHED_RESET_ON_FORK) !== 0;
   const policy = policy_flags & ~SCHED_RESET_ON_FORK;
   const isRt = policy === SCHED_FIFO || policy === SCHED_RR;
@@ -93,7 +108,8 @@ function setScheduler(task: Task, target: Task, policy_flags: number, priority: 
     }
     if (!sameOwner(task, target)) return -EPERM;
     if (target.sched_reset_on_fork && !resets) return -EPERM;
-    if (nice !== null && nice < target.nice && 20 - nice > target.signal.rlimits[RLIMIT_NICE].cur) return -EPERM;
+    if (nice !== null && nice < target.nice && 20 - nice > target.signal.rlimits[RLIMIT_NICE].cur)
+      return -EPERM;
   }
   task.kernel.sched.setScheduling(target, () => {
     target.policy = policy;
@@ -160,7 +176,13 @@ export function sys_sched_setattr(task: Task, pid: number, uattr: number, flags:
 }
 
 /** man 2 sched_getattr. */
-export function sys_sched_getattr(task: Task, pid: number, uattr: number, size: number, flags: number): number {
+export function sys_sched_getattr(
+  task: Task,
+  pid: number,
+  uattr: number,
+  size: number,
+  flags: number,
+): number {
   if (uattr === 0 || pid < 0 || size < SCHED_ATTR_SIZE_VER0 || size > 4096 || flags) return -EINVAL;
   const target = find(task, pid);
   if (!target) return -ESRCH;
@@ -194,7 +216,8 @@ export function sys_sched_rr_get_interval(task: Task, pid: number, interval: num
   if (pid < 0) return -EINVAL;
   const target = find(task, pid);
   if (!target) return -ESRCH;
-  const slice_ns = target.policy === SCHED_RR ? RR_INTERVAL_NS : target.policy === SCHED_FIFO ? 0 : FAIR_INTERVAL_NS;
+  const slice_ns =
+    target.policy === SCHED_RR ? RR_INTERVAL_NS : target.policy === SCHED_FIFO ? 0 : FAIR_INTERVAL_NS;
   return putUser64(task, interval, 0) < 0 ? -EFAULT : putUser64(task, interval + 8, slice_ns);
 }
 

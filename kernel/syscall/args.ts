@@ -21,31 +21,49 @@ export interface Arg {
 }
 
 export const hex = (value: number): string =>
-  value === 0 ? "0" : value > 0 ? `0x${value.toString(16)}` : `0x${(BigInt(value) & 0xffff_ffff_ffff_ffffn).toString(16)}`;
+  value === 0
+    ? "0"
+    : value > 0
+      ? `0x${value.toString(16)}`
+      : `0x${(BigInt(value) & 0xffff_ffff_ffff_ffffn).toString(16)}`;
 const pointer = (value: number): string => (value === 0 ? "NULL" : hex(value));
 const decimal = (value: number): string => String(value);
 
 const make = (name: string, width: Arg["width"], print: Arg["print"]): Arg => ({ name, width, print });
-const output = (name: string, width: Arg["width"], print: Arg["print"]): Arg => ({ name, width, print, isOutput: true });
+const output = (name: string, width: Arg["width"], print: Arg["print"]): Arg => ({
+  name,
+  width,
+  print,
+  isOutput: true,
+});
 
 export const INT = (name: string): Arg => make(name, "int", decimal);
 export const UINT = (name: string): Arg => make(name, "uint", decimal);
 export const LONG = (name: string): Arg => make(name, "long", decimal);
 export const HEX = (name: string): Arg => make(name, "long", hex);
 /** size_t, off_t and the like. */
-export const SIZE = (name: string): Arg => make(name, "long", (value) => (value < 0 ? BigInt.asUintN(64, BigInt(value)).toString() : decimal(value)));
+export const SIZE = (name: string): Arg =>
+  make(name, "long", (value) => (value < 0 ? BigInt.asUintN(64, BigInt(value)).toString() : decimal(value)));
 export const OFFSET = (name: string): Arg => make(name, "long", decimal);
 /** A user address whose contents are not shown. */
 export const PTR = (name: string): Arg => make(name, "long", pointer);
 export const FD = (name: string): Arg => make(name, "int", decimal);
-export const AT_FD = (name: string): Arg => make(name, "int", (value) => (value === -100 ? "AT_FDCWD" : decimal(value)));
+export const AT_FD = (name: string): Arg =>
+  make(name, "int", (value) => (value === -100 ? "AT_FDCWD" : decimal(value)));
 export const PID = INT;
-export const UID = (name: string): Arg => make(name, "uint", (value) => (value === 0xffff_ffff ? "-1" : decimal(value)));
+export const UID = (name: string): Arg =>
+  make(name, "uint", (value) => (value === 0xffff_ffff ? "-1" : decimal(value)));
 export const GID = UID;
-export const MODE = (name: string): Arg => make(name, "uint", (value) => `0${value.toString(8).padStart(3, "0")}`);
+export const MODE = (name: string): Arg =>
+  make(name, "uint", (value) => `0${value.toString(8).padStart(3, "0")}`);
 export const DEV = (name: string): Arg =>
-  make(name, "uint", (value) => `makedev(${hex((value >>> 8) & 0xfff)}, ${hex((value & 0xff) | ((value >>> 12) & 0xfff00))})`);
-export const SIGNAL = (name: string): Arg => make(name, "int", (value) => SIGNAL_NAMES[value] ?? decimal(value));
+  make(
+    name,
+    "uint",
+    (value) => `makedev(${hex((value >>> 8) & 0xfff)}, ${hex((value & 0xff) | ((value >>> 12) & 0xfff00))})`,
+  );
+export const SIGNAL = (name: string): Arg =>
+  make(name, "int", (value) => SIGNAL_NAMES[value] ?? decimal(value));
 
 /** A null-terminated file name or other text. */
 export const PATH = (name: string): Arg => make(name, "long", (value, task) => printString(task, value));
@@ -71,7 +89,9 @@ export const OUT_INT = (name: string): Arg =>
 /** int[2], as of pipe(2). */
 export const OUT_FDS = (name: string): Arg =>
   output(name, "long", (value, task, _args, result) =>
-    result === null || result < 0 ? pointer(value) : `[${getUser32(task, value)}, ${getUser32(task, value + 4)}]`,
+    result === null || result < 0
+      ? pointer(value)
+      : `[${getUser32(task, value)}, ${getUser32(task, value + 4)}]`,
   );
 /** The status word of wait4(2). */
 export const OUT_WSTATUS = (name: string): Arg =>
@@ -84,12 +104,17 @@ export const OUT_WSTATUS = (name: string): Arg =>
 export const FLAGS = (name: string, bits: readonly (readonly [number, string])[], zero = "0"): Arg =>
   make(name, "uint", (value) => printFlags(value, bits, zero));
 /** One of several values. */
-export const ENUM = (name: string, values: Readonly<Record<number, string>>, width: Arg["width"] = "int"): Arg =>
-  make(name, width, (value) => values[value] ?? (width === "long" ? hex(value) : decimal(value)));
+export const ENUM = (
+  name: string,
+  values: Readonly<Record<number, string>>,
+  width: Arg["width"] = "int",
+): Arg => make(name, width, (value) => values[value] ?? (width === "long" ? hex(value) : decimal(value)));
 
 /** struct timespec or timeval the program gives; the unit's digits only. */
-export const TIMESPEC = (name: string): Arg => make(name, "long", (value, task) => printPair(task, value, "tv_sec", "tv_nsec"));
-export const TIMEVAL = (name: string): Arg => make(name, "long", (value, task) => printPair(task, value, "tv_sec", "tv_usec"));
+export const TIMESPEC = (name: string): Arg =>
+  make(name, "long", (value, task) => printPair(task, value, "tv_sec", "tv_nsec"));
+export const TIMEVAL = (name: string): Arg =>
+  make(name, "long", (value, task) => printPair(task, value, "tv_sec", "tv_usec"));
 export const OUT_TIMESPEC = (name: string): Arg =>
   output(name, "long", (value, task, _args, result) =>
     result === null || result < 0 ? pointer(value) : printPair(task, value, "tv_sec", "tv_nsec"),
@@ -125,7 +150,11 @@ export const ARGV = (name: string): Arg =>
 export const ENVP = (name: string): Arg =>
   make(name, "long", (value, task) => {
     let nr_vars = 0;
-    for (let ptr = value === 0 ? 0 : getUser64(task, value); ptr; ptr = getUser64(task, value + ++nr_vars * 8));
+    for (
+      let ptr = value === 0 ? 0 : getUser64(task, value);
+      ptr;
+      ptr = getUser64(task, value + ++nr_vars * 8)
+    );
     return `${pointer(value)} /* ${nr_vars} var${nr_vars === 1 ? "" : "s"} */`;
   });
 /** A user address of a structure the program gives. */
@@ -145,7 +174,8 @@ export const OPEN_FLAGS = (name: string): Arg =>
     return rest === 0 ? access : `${access}|${printFlags(rest, OPEN_BITS)}`;
   });
 /** An ioctl(2) command by the name its header gives it. */
-export const IOCTL = (name: string): Arg => make(name, "uint", (value) => IOCTL_NAMES.get(value) ?? hex(value));
+export const IOCTL = (name: string): Arg =>
+  make(name, "uint", (value) => IOCTL_NAMES.get(value) ?? hex(value));
 export const WHENCE = (name: string): Arg =>
   ENUM(name, { 0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END", 3: "SEEK_DATA", 4: "SEEK_HOLE" });
 // prettier-ignore

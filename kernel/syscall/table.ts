@@ -166,21 +166,94 @@ import {
 } from "../uapi/fcntl_names.ts";
 import { sys_arch_prctl } from "../arch/x86/process.ts";
 import { sys_rt_sigreturn } from "../arch/x86/signal_frame.ts";
-import { sys_madvise, sys_mincore, sys_mlock, sys_mlock2, sys_mlockall, sys_msync, sys_munlock, sys_munlockall } from "../mm/madvise.ts";
+import {
+  sys_madvise,
+  sys_mincore,
+  sys_mlock,
+  sys_mlock2,
+  sys_mlockall,
+  sys_msync,
+  sys_munlock,
+  sys_munlockall,
+} from "../mm/madvise.ts";
 import { sys_brk, sys_mmap, sys_munmap } from "../mm/mmap.ts";
 import { sys_mprotect } from "../mm/mprotect.ts";
 import { sys_mremap } from "../mm/mremap.ts";
 import { sys_futex, sys_get_robust_list, sys_set_robust_list } from "../sched/futex.ts";
-import { sys_getpriority, sys_sched_get_priority_max, sys_sched_get_priority_min, sys_sched_getaffinity, sys_sched_getattr, sys_sched_getparam, sys_sched_getscheduler, sys_sched_rr_get_interval, sys_sched_setaffinity, sys_sched_setattr, sys_sched_setparam, sys_sched_setscheduler, sys_sched_yield, sys_setpriority } from "../sched/syscalls.ts";
+import {
+  sys_getpriority,
+  sys_sched_get_priority_max,
+  sys_sched_get_priority_min,
+  sys_sched_getaffinity,
+  sys_sched_getattr,
+  sys_sched_getparam,
+  sys_sched_getscheduler,
+  sys_sched_rr_get_interval,
+  sys_sched_setaffinity,
+  sys_sched_setattr,
+  sys_sched_setparam,
+  sys_sched_setscheduler,
+  sys_sched_yield,
+  sys_setpriority,
+} from "../sched/syscalls.ts";
 import { sys_execve, sys_execveat } from "../task/exec.ts";
 import { sys_exit, sys_exit_group } from "../task/exit.ts";
-import { sys_clone, sys_clone3, sys_fork, sys_set_tid_address, sys_unshare, sys_vfork } from "../task/fork.ts";
-import { sys_getpgid, sys_getpgrp, sys_getpid, sys_getppid, sys_getsid, sys_gettid, sys_setpgid, sys_setsid } from "../task/ids.ts";
+import {
+  sys_clone,
+  sys_clone3,
+  sys_fork,
+  sys_set_tid_address,
+  sys_unshare,
+  sys_vfork,
+} from "../task/fork.ts";
+import {
+  sys_getpgid,
+  sys_getpgrp,
+  sys_getpid,
+  sys_getppid,
+  sys_getsid,
+  sys_gettid,
+  sys_setpgid,
+  sys_setsid,
+} from "../task/ids.ts";
 import { sys_getcpu, sys_personality, sys_prctl, sys_sysinfo } from "../task/prctl.ts";
 import { sys_getrlimit, sys_prlimit64, sys_setrlimit } from "../task/rlimit.ts";
 import { sys_getrusage } from "../task/rusage.ts";
-import { sys_capget, sys_capset, sys_getegid, sys_geteuid, sys_getgid, sys_getgroups, sys_getresgid, sys_getresuid, sys_getuid, sys_setfsgid, sys_setfsuid, sys_setgid, sys_setgroups, sys_setregid, sys_setresgid, sys_setresuid, sys_setreuid, sys_setuid } from "../task/setuid.ts";
-import { sys_kill, sys_pause, sys_restart_syscall, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigqueueinfo, sys_rt_sigsuspend, sys_rt_sigtimedwait, sys_rt_tgsigqueueinfo, sys_sigaltstack, sys_tgkill, sys_tkill } from "../task/signal_syscalls.ts";
+import {
+  sys_capget,
+  sys_capset,
+  sys_getegid,
+  sys_geteuid,
+  sys_getgid,
+  sys_getgroups,
+  sys_getresgid,
+  sys_getresuid,
+  sys_getuid,
+  sys_setfsgid,
+  sys_setfsuid,
+  sys_setgid,
+  sys_setgroups,
+  sys_setregid,
+  sys_setresgid,
+  sys_setresuid,
+  sys_setreuid,
+  sys_setuid,
+} from "../task/setuid.ts";
+import {
+  sys_kill,
+  sys_pause,
+  sys_restart_syscall,
+  sys_rt_sigaction,
+  sys_rt_sigpending,
+  sys_rt_sigprocmask,
+  sys_rt_sigqueueinfo,
+  sys_rt_sigsuspend,
+  sys_rt_sigtimedwait,
+  sys_rt_tgsigqueueinfo,
+  sys_sigaltstack,
+  sys_tgkill,
+  sys_tkill,
+} from "../task/signal_syscalls.ts";
 import { sys_newuname, sys_setdomainname, sys_sethostname } from "../task/uts.ts";
 import { sys_wait4, sys_waitid } from "../task/wait.ts";
 import {
@@ -257,7 +330,12 @@ const CLONE_BITS = [
   [0x400000, "CLONE_DETACHED"], [0x800000, "CLONE_UNTRACED"], [0x1000000, "CLONE_CHILD_SETTID"], [17, "SIGCHLD"],
 ] as const;
 const WAIT_BITS = [
-  [1, "WNOHANG"], [2, "WSTOPPED"], [4, "WEXITED"], [8, "WCONTINUED"], [0x1000000, "WNOWAIT"], [0x40000000, "__WALL"],
+  [1, "WNOHANG"],
+  [2, "WSTOPPED"],
+  [4, "WEXITED"],
+  [8, "WCONTINUED"],
+  [0x1000000, "WNOWAIT"],
+  [0x40000000, "__WALL"],
 ] as const;
 const PRIO_WHICH = { 0: "PRIO_PROCESS", 1: "PRIO_PGRP", 2: "PRIO_USER" };
 // prettier-ignore

@@ -56,7 +56,14 @@ import {
 } from "../uapi/auxv.ts";
 import * as elf from "../uapi/elf.ts";
 import { EFAULT, EINVAL, EIO, ELIBBAD, ENOEXEC, ENOMEM } from "../uapi/errno.ts";
-import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } from "../uapi/mman.ts";
+import {
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_PRIVATE,
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+} from "../uapi/mman.ts";
 import { type Binprm, beginNewExec } from "./exec.ts";
 import type { Task } from "./task.ts";
 
@@ -91,7 +98,9 @@ const pageStart = (va: number): number => va - (((va % PAGE_SIZE) + PAGE_SIZE) %
 const pageOffset = (va: number): number => va - pageStart(va);
 
 /** The ELF header's fields, or -ENOEXEC. */
-function parseHeader(buf: Uint8Array): { type: number; entry: number; phoff: number; phnum: number } | number {
+function parseHeader(
+  buf: Uint8Array,
+): { type: number; entry: number; phoff: number; phnum: number } | number {
   const view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
   if (buf.length < elf.EHDR_SIZE || view.getUint32(0, false) !== 0x7f454c46) return -ENOEXEC;
   const type = view.getUint16(elf.E_TYPE, true);
@@ -232,7 +241,12 @@ function* loadImages(
   mm.brk = brk;
 
   const phdr_va = phdrAddress(image, bias);
-  const sp = createTables(task, mm, bprm, strings, { entry: image.entry + bias, phdr_va, interp_base, nr: image.phdrs.length });
+  const sp = createTables(task, mm, bprm, strings, {
+    entry: image.entry + bias,
+    phdr_va,
+    interp_base,
+    nr: image.phdrs.length,
+  });
   if (sp < 0) return sp;
   mm.start_stack = sp;
   error = startThread(task, entry, sp);
@@ -289,7 +303,16 @@ function* mapSegments(task: Task, mm: Mm, file: File, image: ElfImage, bias: num
       const fixed = image.type === elf.ET_EXEC && isFirst ? MAP_FIXED_NOREPLACE : MAP_FIXED;
       const offset = phdr.offset - pageOffset(va);
       if (offset < 0 || offset % PAGE_SIZE !== 0) return -EINVAL;
-      const mapped = yield* doMmap(task, mm, file, start, file_size, prot, MAP_PRIVATE | fixed, offset / PAGE_SIZE);
+      const mapped = yield* doMmap(
+        task,
+        mm,
+        file,
+        start,
+        file_size,
+        prot,
+        MAP_PRIVATE | fixed,
+        offset / PAGE_SIZE,
+      );
       if (mapped < 0) return mapped;
     }
     isFirst = false;
@@ -411,7 +434,7 @@ function createTables(
     AT_NULL, 0,
   ];
   const words = [strings.argv.length, ...strings.argv, 0, ...strings.envp, 0, ...auxv];
-  const sp = (p - words.length * 8) - ((p - words.length * 8) % 16);
+  const sp = p - words.length * 8 - ((p - words.length * 8) % 16);
   const bytes = new Uint8Array(words.length * 8);
   const view = new DataView(bytes.buffer);
   words.forEach((word, index) => {

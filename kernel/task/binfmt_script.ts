@@ -18,7 +18,10 @@ export function* loadScript(task: Task, bprm: Binprm): Sleep<number> {
     end = nul >= 0 ? nul : BINPRM_BUF_SIZE;
     if (nul < 0 && !/^#![ \t]*[^ \t]+[ \t]/.test(text)) return -ENOEXEC;
   }
-  const line = text.slice(2, end).split("\0")[0].replace(/^[ \t]+|[ \t]+$/g, "");
+  const line = text
+    .slice(2, end)
+    .split("\0")[0]
+    .replace(/^[ \t]+|[ \t]+$/g, "");
   if (line === "") return -ENOEXEC;
   const [, name, rest] = /^([^ \t]+)[ \t]*(.*)$/s.exec(line)!;
   const file = yield* task.kernel.vfs.openExec(task, name);

@@ -24,7 +24,9 @@ export class CapSet {
     return new CapSet(this.lo | other.lo, this.hi | other.hi);
   }
   without(cap: number): CapSet {
-    return cap < 32 ? new CapSet(this.lo & ~(1 << cap), this.hi) : new CapSet(this.lo, this.hi & ~(1 << (cap - 32)));
+    return cap < 32
+      ? new CapSet(this.lo & ~(1 << cap), this.hi)
+      : new CapSet(this.lo, this.hi & ~(1 << (cap - 32)));
   }
   isSubsetOf(other: CapSet): boolean {
     return ((this.lo & ~other.lo) | (this.hi & ~other.hi)) === 0;

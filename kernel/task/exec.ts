@@ -91,7 +91,10 @@ export function readStringArray(task: Task, ptr: number, limit_bytes: number): s
 /** Bytes that arguments and environment may take, pointers included. Linux: bprm_stack_limits(). */
 export function argLimit(task: Task): number {
   const three_quarters_of_stack = (8 * 1024 * 1024 * 3) / 4;
-  return Math.max(Math.min(three_quarters_of_stack, task.signal.rlimits[RLIMIT_STACK].cur / 4), MAX_ARG_STRLEN);
+  return Math.max(
+    Math.min(three_quarters_of_stack, task.signal.rlimits[RLIMIT_STACK].cur / 4),
+    MAX_ARG_STRLEN,
+  );
 }
 
 /** Replaces the program of the running task. 0, or -errno with the old program intact. Linux: do_execveat_common(). */

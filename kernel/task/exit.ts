@@ -160,7 +160,8 @@ function reparentChildren(task: Task): void {
     if (child.pdeath_signal) sendSignal(child, child.pdeath_signal);
     if (reaper.signal === task.signal) continue;
     child.exit_signal = child.exit_signal < 0 ? child.exit_signal : SIGCHLD;
-    if (child.exit_state === EXIT_ZOMBIE && child.isGroupLeader && isProcessDead(child)) notifyParentExit(child);
+    if (child.exit_state === EXIT_ZOMBIE && child.isGroupLeader && isProcessDead(child))
+      notifyParentExit(child);
     killOrphanedPgrp(child, task);
   }
 }

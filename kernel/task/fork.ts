@@ -57,7 +57,14 @@ export interface CloneArgs {
 }
 
 const NAMESPACE_FLAGS =
-  (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET) >>> 0;
+  (CLONE_NEWNS |
+    CLONE_NEWCGROUP |
+    CLONE_NEWUTS |
+    CLONE_NEWIPC |
+    CLONE_NEWUSER |
+    CLONE_NEWPID |
+    CLONE_NEWNET) >>>
+  0;
 
 /** Whether the combination makes sense: 0 or -EINVAL. */
 function checkFlags(task: Task, flags: number): number {
@@ -284,10 +291,8 @@ export function sys_clone3(task: Task, uargs: number, size: number): number | Sl
   const view = new DataView(bytes.buffer);
   const field = (index: number): number =>
     view.getUint32(index * 8 + 4, true) * 2 ** 32 + view.getUint32(index * 8, true);
-  const [flags, , child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup] = Array.from(
-    { length: 11 },
-    (_, index) => field(index),
-  );
+  const [flags, , child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup] =
+    Array.from({ length: 11 }, (_, index) => field(index));
   if (set_tid || set_tid_size || cgroup || flags >= 2 * CLONE_CLEAR_SIGHAND) return -EINVAL;
   if (flags & (CLONE_DETACHED | CSIGNAL)) return -EINVAL;
   if (flags & CLONE_SIGHAND && flags >= CLONE_CLEAR_SIGHAND) return -EINVAL;

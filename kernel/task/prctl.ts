@@ -16,7 +16,14 @@ const PR_CAP_AMBIENT_LOWER = 3;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
 /** man 2 prctl. */
-export function sys_prctl(task: Task, option: number, arg2: number, arg3: number, arg4: number, arg5: number): number {
+export function sys_prctl(
+  task: Task,
+  option: number,
+  arg2: number,
+  arg3: number,
+  arg4: number,
+  arg5: number,
+): number {
   const { signal } = task;
   switch (option) {
     case PR.PR_SET_PDEATHSIG:

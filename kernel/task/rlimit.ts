@@ -35,7 +35,15 @@ export function initialRlimits(max_threads: number): Rlimit[] {
   const set = (resource: number, cur: number, max: number): void => {
     limits[resource] = { cur, max };
   };
-  const unlimited = [RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_RSS, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_RTTIME];
+  const unlimited = [
+    RLIMIT_CPU,
+    RLIMIT_FSIZE,
+    RLIMIT_DATA,
+    RLIMIT_RSS,
+    RLIMIT_AS,
+    RLIMIT_LOCKS,
+    RLIMIT_RTTIME,
+  ];
   for (const resource of unlimited) set(resource, RLIM_INFINITY, RLIM_INFINITY);
   set(RLIMIT_STACK, 8 * MiB, RLIM_INFINITY);
   set(RLIMIT_CORE, 0, RLIM_INFINITY);
@@ -96,7 +104,13 @@ export function sys_setrlimit(task: Task, resource: number, rlim: number): numbe
 }
 
 /** man 2 prlimit. */
-export function sys_prlimit64(task: Task, pid: number, resource: number, new_rlim: number, old_rlim: number): number {
+export function sys_prlimit64(
+  task: Task,
+  pid: number,
+  resource: number,
+  new_rlim: number,
+  old_rlim: number,
+): number {
   const bytes = new Uint8Array(16);
   if (new_rlim !== 0 && copyFromUser(task, new_rlim, bytes) < 0) return -EFAULT;
   const target = pid === 0 ? task : task.kernel.tasks.find(pid);

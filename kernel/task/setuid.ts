@@ -250,7 +250,8 @@ export function sys_capset(task: Task, header: number, data: number): number {
     new CapSet(view.getInt32(at, true), view.getInt32(12 + at, true)).intersect(CapSet.FULL),
   );
   const old = task.cred;
-  if (!inheritable.isSubsetOf(old.cap_inheritable.union(old.cap_permitted)) && !capable(task, CAP_SETPCAP)) return -EPERM;
+  if (!inheritable.isSubsetOf(old.cap_inheritable.union(old.cap_permitted)) && !capable(task, CAP_SETPCAP))
+    return -EPERM;
   if (!inheritable.isSubsetOf(old.cap_inheritable.union(old.cap_bset))) return -EPERM;
   if (!permitted.isSubsetOf(old.cap_permitted) || !effective.isSubsetOf(permitted)) return -EPERM;
   const cred = old.clone();

@@ -145,7 +145,8 @@ export function flushPending(task: Task, pending: SigPending, mask: SigSet): voi
 function isIgnored(task: Task, sig: number, force: boolean): boolean {
   if (task.blocked.has(sig) || task.real_blocked?.has(sig)) return false;
   const { handler } = task.sighand.action[sig];
-  if (task.signal.flags & SIGNAL_UNKILLABLE && handler === SIG_DFL && !(force && isKernelOnly(sig))) return true;
+  if (task.signal.flags & SIGNAL_UNKILLABLE && handler === SIG_DFL && !(force && isKernelOnly(sig)))
+    return true;
   if (task.flags & PF_KTHREAD && handler === SIG_DFL && !force) return true;
   return handler === SIG_IGN || (handler === SIG_DFL && sig <= 32 && SIG_KERNEL_IGNORE_MASK.has(sig));
 }
@@ -163,7 +164,8 @@ function completeSignal(task: Task, sig: number, toProcess: boolean): void {
   const { signal } = task;
   let target: Task | undefined;
   if (wantsSignal(task, sig)) target = task;
-  else if (toProcess && signal.threads.length > 1) target = signal.threads.find((thread) => wantsSignal(thread, sig));
+  else if (toProcess && signal.threads.length > 1)
+    target = signal.threads.find((thread) => wantsSignal(thread, sig));
   if (!target) return;
   if (isFatal(target, sig) && !(signal.flags & SIGNAL_GROUP_EXIT)) {
     if (!(sig <= 32 && SIG_KERNEL_COREDUMP_MASK.has(sig))) {
@@ -179,7 +181,8 @@ function completeSignal(task: Task, sig: number, toProcess: boolean): void {
 
 function isFatal(task: Task, sig: number): boolean {
   if (sig === SIGKILL) return true;
-  if (task.sighand.action[sig].handler !== SIG_DFL || task.blocked.has(sig) || task.real_blocked?.has(sig)) return false;
+  if (task.sighand.action[sig].handler !== SIG_DFL || task.blocked.has(sig) || task.real_blocked?.has(sig))
+    return false;
   return !(sig <= 32 && (SIG_KERNEL_IGNORE_MASK.has(sig) || SIG_KERNEL_STOP_MASK.has(sig)));
 }
 
@@ -200,7 +203,10 @@ export function killOtherThreads(task: Task, survivor: Task | null): number {
 /** Tells a thread to look at its signals; `fatal` also ends killable sleeps and stops. Linux: signal_wake_up(). */
 export function signalWakeUp(task: Task, fatal: boolean): void {
   task.sigpending = true;
-  task.kernel.sched.wakeUpState(task, fatal ? TASK_INTERRUPTIBLE | TASK_WAKEKILL | TASK_STOPPED : TASK_INTERRUPTIBLE);
+  task.kernel.sched.wakeUpState(
+    task,
+    fatal ? TASK_INTERRUPTIBLE | TASK_WAKEKILL | TASK_STOPPED : TASK_INTERRUPTIBLE,
+  );
 }
 
 /** Sets `sigpending` to what is true. Linux: recalc_sigpending(). */

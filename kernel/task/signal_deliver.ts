@@ -4,13 +4,7 @@
  */
 import { PT_RAX, type PtRegs } from "../arch/x86/regs.ts";
 import { setupRtFrame } from "../arch/x86/signal_frame.ts";
-import {
-  EINTR,
-  ERESTARTNOHAND,
-  ERESTARTNOINTR,
-  ERESTARTSYS,
-  ERESTART_RESTARTBLOCK,
-} from "../uapi/errno.ts";
+import { EINTR, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK } from "../uapi/errno.ts";
 import {
   CLD_CONTINUED,
   CLD_STOPPED,
@@ -80,7 +74,12 @@ export function deliverSignals(task: Task, regs: PtRegs): number {
     const action = task.sighand.action[sig];
     if (action.handler === SIG_IGN) continue;
     if (action.handler !== SIG_DFL) {
-      const handler = { handler: action.handler, flags: action.flags, restorer: action.restorer, mask: action.mask };
+      const handler = {
+        handler: action.handler,
+        flags: action.flags,
+        restorer: action.restorer,
+        mask: action.mask,
+      };
       if (action.flags & SA_RESETHAND) action.handler = SIG_DFL;
       handleSignal(task, regs, info, handler);
       return afterHandler(task, regs);
@@ -179,8 +178,7 @@ function signalSetupFailed(task: Task, sig: number): void {
 
 /** Takes the next signal that `mask` does not block, or null. Linux: dequeue_signal(). */
 export function dequeueSignal(task: Task, mask: SigSet): SigInfo | null {
-  const info =
-    dequeueFrom(task, task.pending, mask) ?? dequeueFrom(task, task.signal.shared_pending, mask);
+  const info = dequeueFrom(task, task.pending, mask) ?? dequeueFrom(task, task.signal.shared_pending, mask);
   recalcSigpending(task);
   return info;
 }
@@ -212,7 +210,8 @@ function startGroupStop(task: Task, sig: number): void {
   if (!(signal.flags & SIGNAL_STOP_STOPPED)) signal.group_exit_code = sig;
   signal.group_stop_count = 0;
   for (const thread of signal.threads) {
-    if (thread !== task && (thread.state & TASK_STOPPED || thread.flags & PF_EXITING || thread.stop_pending)) continue;
+    if (thread !== task && (thread.state & TASK_STOPPED || thread.flags & PF_EXITING || thread.stop_pending))
+      continue;
     thread.stop_pending = true;
     signal.group_stop_count++;
     if (thread !== task) signalWakeUp(thread, false);

@@ -3,16 +3,7 @@ import { onSigStack, sasStackFlags } from "../arch/x86/signal_frame.ts";
 import { copyFromUser, copyToUser, getUser64 } from "../mm/usercopy.ts";
 import type { Sleep } from "../sched/wait.ts";
 import { CAP_KILL } from "../uapi/capability.ts";
-import {
-  EAGAIN,
-  EFAULT,
-  EINTR,
-  EINVAL,
-  ENOMEM,
-  EPERM,
-  ERESTARTNOHAND,
-  ESRCH,
-} from "../uapi/errno.ts";
+import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ERESTARTNOHAND, ESRCH } from "../uapi/errno.ts";
 import {
   MINSIGSTKSZ,
   NSIG,
@@ -93,7 +84,12 @@ export function sys_rt_sigaction(task: Task, sig: number, act: number, oldact: n
   if (act !== 0 && copyFromUser(task, act, bytes) < 0) return -EFAULT;
   if (sig < 1 || sig > NSIG || (act !== 0 && (sig === SIGKILL || sig === SIGSTOP))) return -EINVAL;
   const action = task.sighand.action[sig];
-  const old = { handler: action.handler, flags: action.flags, restorer: action.restorer, mask: action.mask.clone() };
+  const old = {
+    handler: action.handler,
+    flags: action.flags,
+    restorer: action.restorer,
+    mask: action.mask.clone(),
+  };
   if (act !== 0) {
     action.handler = view.getInt32(4, true) * 2 ** 32 + view.getUint32(0, true);
     action.flags = (view.getUint32(8, true) & SA_KNOWN) >>> 0;
@@ -126,7 +122,13 @@ export function sys_rt_sigaction(task: Task, sig: number, act: number, oldact: n
 }
 
 /** man 2 rt_sigprocmask. */
-export function sys_rt_sigprocmask(task: Task, how: number, set: number, oldset: number, size: number): number {
+export function sys_rt_sigprocmask(
+  task: Task,
+  how: number,
+  set: number,
+  oldset: number,
+  size: number,
+): number {
   if (size !== SIGSET_SIZE) return -EINVAL;
   const old = task.blocked.clone();
   if (set !== 0) {
@@ -210,7 +212,8 @@ export function* sys_rt_sigtimedwait(
     opened.deleteAll(these);
     task.real_blocked = blocked;
     setBlocked(task, opened);
-    const timer = deadline_ns === Infinity ? null : time.startTimer(deadline_ns, () => sched.wakeUpProcess(task));
+    const timer =
+      deadline_ns === Infinity ? null : time.startTimer(deadline_ns, () => sched.wakeUpProcess(task));
     if (!task.signalPending()) {
       task.state = TASK_INTERRUPTIBLE;
       yield;
@@ -233,7 +236,13 @@ function checkKillPermission(task: Task, target: Task, sig: number): number {
   if (task.signal === target.signal) return 0;
   const { cred } = task;
   const other = target.cred;
-  if (cred.euid === other.suid || cred.euid === other.uid || cred.uid === other.suid || cred.uid === other.uid) return 0;
+  if (
+    cred.euid === other.suid ||
+    cred.euid === other.uid ||
+    cred.uid === other.suid ||
+    cred.uid === other.uid
+  )
+    return 0;
   if (capable(task, CAP_KILL)) return 0;
   return sig === SIGCONT && task.signal.session === target.signal.session ? 0 : -EPERM;
 }
@@ -303,7 +312,13 @@ export function sys_rt_sigqueueinfo(task: Task, tgid: number, sig: number, uinfo
 }
 
 /** man 2 rt_tgsigqueueinfo. */
-export function sys_rt_tgsigqueueinfo(task: Task, tgid: number, tid: number, sig: number, uinfo: number): number {
+export function sys_rt_tgsigqueueinfo(
+  task: Task,
+  tgid: number,
+  tid: number,
+  sig: number,
+  uinfo: number,
+): number {
   const info = readSigInfo(task, uinfo, sig);
   if (typeof info === "number") return info;
   if (tid <= 0 || tgid <= 0) return -EINVAL;
@@ -321,7 +336,11 @@ export function sys_sigaltstack(task: Task, uss: number, uoss: number): number {
   const sp = task.regs.rsp;
   const bytes = new Uint8Array(24);
   const view = new DataView(bytes.buffer);
-  const old = { sp: task.sas_ss_sp, size: task.sas_ss_size, flags: sasStackFlags(task, sp) | (task.sas_ss_flags & SS_AUTODISARM) };
+  const old = {
+    sp: task.sas_ss_sp,
+    size: task.sas_ss_size,
+    flags: sasStackFlags(task, sp) | (task.sas_ss_flags & SS_AUTODISARM),
+  };
   if (uss !== 0) {
     if (copyFromUser(task, uss, bytes) < 0) return -EFAULT;
     const ss_sp = view.getInt32(4, true) * 2 ** 32 + view.getUint32(0, true);

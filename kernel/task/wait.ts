@@ -114,7 +114,13 @@ function reap(task: Task, child: Task): void {
 }
 
 /** man 2 wait4. */
-export function* sys_wait4(task: Task, pid: number, stat: number, options: number, ru: number): Sleep<number> {
+export function* sys_wait4(
+  task: Task,
+  pid: number,
+  stat: number,
+  options: number,
+  ru: number,
+): Sleep<number> {
   if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL)) return -EINVAL;
   if (pid === -0x8000_0000) return -ESRCH;
   const waited = yield* doWait(task, selectByWait4(task, pid), options | WEXITED);
@@ -141,7 +147,8 @@ export function* sys_waitid(
   options: number,
   ru: number,
 ): Sleep<number> {
-  if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL)) return -EINVAL;
+  if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+    return -EINVAL;
   if (!(options & (WEXITED | WSTOPPED | WCONTINUED))) return -EINVAL;
   let selects: Selects;
   if (idtype === P_ALL) selects = () => true;
@@ -155,7 +162,13 @@ export function* sys_waitid(
   if (waited && ru !== 0 && copyToUser(task, ru, encodeRusage(waited.rusage)) < 0) return -EFAULT;
   if (infop !== 0) {
     const info = waited
-      ? encodeSigInfo({ signo: SIGCHLD, code: waited.code, pid: waited.pid, uid: waited.uid, status: waited.status })
+      ? encodeSigInfo({
+          signo: SIGCHLD,
+          code: waited.code,
+          pid: waited.pid,
+          uid: waited.uid,
+          status: waited.status,
+        })
       : new Uint8Array(32);
     if (copyToUser(task, infop, info.subarray(0, 32)) < 0) return -EFAULT;
   }

@@ -65,9 +65,13 @@ export class Strace {
     if (!pending || pending.nr !== nr) return;
     this.#pending.delete(task);
     const row = this.#dispatch?.rows[nr];
-    const texts = pending.texts.map((text, i) => text ?? row!.args[i].print(pending.args[i], task, pending.args, result));
+    const texts = pending.texts.map(
+      (text, i) => text ?? row!.args[i].print(pending.args[i], task, pending.args, result),
+    );
     const shown = Number.isNaN(result) ? 0 : result;
-    this.#sink?.(`${task.pid} ${row?.name ?? `syscall_${hex(nr)}`}(${texts.join(", ")}) = ${printResult(shown)}`);
+    this.#sink?.(
+      `${task.pid} ${row?.name ?? `syscall_${hex(nr)}`}(${texts.join(", ")}) = ${printResult(shown)}`,
+    );
   }
 
   /** A signal is about to be delivered. */
@@ -85,12 +89,22 @@ export class Strace {
     this.#pending.delete(task);
     const sig = code & 0x7f;
     this.#sink?.(
-      sig ? `${task.pid} +++ killed by ${SIGNAL_NAMES[sig] ?? sig} +++` : `${task.pid} +++ exited with ${(code >> 8) & 0xff} +++`,
+      sig
+        ? `${task.pid} +++ killed by ${SIGNAL_NAMES[sig] ?? sig} +++`
+        : `${task.pid} +++ exited with ${(code >> 8) & 0xff} +++`,
     );
   }
 }
 
-const CHILD_CODES = ["", "CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"];
+const CHILD_CODES = [
+  "",
+  "CLD_EXITED",
+  "CLD_KILLED",
+  "CLD_DUMPED",
+  "CLD_TRAPPED",
+  "CLD_STOPPED",
+  "CLD_CONTINUED",
+];
 const SEGV_CODES = ["", "SEGV_MAPERR", "SEGV_ACCERR"];
 const BUS_CODES = ["", "BUS_ADRALN", "BUS_ADRERR"];
 const SENDER_CODES: Readonly<Record<number, string>> = {
@@ -104,6 +118,13 @@ const SENDER_CODES: Readonly<Record<number, string>> = {
 function codeName(info: SigInfo): string {
   const bySender = SENDER_CODES[info.code];
   if (bySender) return bySender;
-  const names = info.signo === SIGCHLD ? CHILD_CODES : info.signo === SIGSEGV ? SEGV_CODES : info.signo === SIGBUS ? BUS_CODES : [];
+  const names =
+    info.signo === SIGCHLD
+      ? CHILD_CODES
+      : info.signo === SIGSEGV
+        ? SEGV_CODES
+        : info.signo === SIGBUS
+          ? BUS_CODES
+          : [];
   return names[info.code] ?? hex(info.code);
 }

@@ -411,7 +411,9 @@ export class EntryState {
     if (timeout < 0) restart(this.#kernel);
     if (timeout > 0) {
       printk.emerg(`Rebooting in ${timeout} seconds..`);
-      this.#kernel.time.startTimer(this.#kernel.time.monotonic_ns() + timeout * 1e9, () => restart(this.#kernel));
+      this.#kernel.time.startTimer(this.#kernel.time.monotonic_ns() + timeout * 1e9, () =>
+        restart(this.#kernel),
+      );
     }
     printk.emerg(`---[ end Kernel panic - not syncing: ${message} ]---`);
     this.#halt(timeout > 0);

@@ -6,10 +6,7 @@
  *                                  ...
  *                               3928  pt_regs  (top of stack = TSS.RSP0 = 4096)
  */
-import {
-  MSR_FS_BASE,
-  MSR_KERNEL_GS_BASE,
-} from "../../../cpu-core/abi/state.ts";
+import { MSR_FS_BASE, MSR_KERNEL_GS_BASE } from "../../../cpu-core/abi/state.ts";
 import { PAGE_SIZE } from "../../mm/page_alloc.ts";
 import { TASK_SIZE, putUser64 } from "../../mm/usercopy.ts";
 import type { Task } from "../../task/task.ts";

@@ -26,7 +26,9 @@ export function printMemoryMap(kernel: Kernel): void {
   const hex = (value: number): string => value.toString(16).padStart(16, "0");
   printk.info("BIOS-provided physical RAM map:");
   for (const { start, size, type } of boot.e820) {
-    printk.info(`BIOS-e820: [mem 0x${hex(start)}-0x${hex(start + size - 1)}] ${E820_NAMES[type] ?? "reserved"}`);
+    printk.info(
+      `BIOS-e820: [mem 0x${hex(start)}-0x${hex(start + size - 1)}] ${E820_NAMES[type] ?? "reserved"}`,
+    );
   }
 }
 
@@ -69,7 +71,9 @@ export function identifyCpu(kernel: Kernel): void {
   const number = ((eax >> 4) & 0xf) | ((eax >> 12) & 0xf0);
   if (model) {
     const hex = (value: number) => `0x${value.toString(16)}`;
-    kernel.printk.info(`CPU: ${model} (family: ${hex(family)}, model: ${hex(number)}, stepping: ${hex(stepping)})`);
+    kernel.printk.info(
+      `CPU: ${model} (family: ${hex(family)}, model: ${hex(number)}, stepping: ${hex(stepping)})`,
+    );
   }
   if (edx & (1 << 24)) kernel.printk.info("x86/fpu: x87 FPU and SSE state is switched with FXSAVE.");
 }

@@ -99,19 +99,28 @@ export function sasStackFlags(task: Task, sp: number): number {
 }
 
 /** Builds the frame and points the registers at the handler: 0 or -EFAULT. Linux: x64_setup_rt_frame(). */
-export function setupRtFrame(task: Task, regs: PtRegs, action: FrameAction, info: SigInfo, mask: SigSet): number {
+export function setupRtFrame(
+  task: Task,
+  regs: PtRegs,
+  action: FrameAction,
+  info: SigInfo,
+  mask: SigSet,
+): number {
   if (!(action.flags & SA_RESTORER)) return -EFAULT;
   if (action.handler < 0 || action.handler >= TASK_SIZE) return -EFAULT;
   const { ram, cpu } = task.kernel.machine;
   const old_sp = regs.rsp;
   let sp = old_sp - REDZONE_BYTES;
-  const useAltStack =
-    (action.flags & SA_ONSTACK) !== 0 && task.sas_ss_size > 0 && !onSigStack(task, old_sp);
+  const useAltStack = (action.flags & SA_ONSTACK) !== 0 && task.sas_ss_size > 0 && !onSigStack(task, old_sp);
   if (useAltStack) sp = task.sas_ss_sp + task.sas_ss_size;
   const fpstate = alignDown(sp - FXSAVE_SIZE, 64);
   const frame_va = alignDown(fpstate - FRAME_SIZE, 16) - 8;
   if (frame_va < 0 || frame_va >= TASK_SIZE) return -EFAULT;
-  if ((useAltStack || onSigStack(task, old_sp)) && task.sas_ss_size > 0 && !(task.sas_ss_flags & SS_AUTODISARM)) {
+  if (
+    (useAltStack || onSigStack(task, old_sp)) &&
+    task.sas_ss_size > 0 &&
+    !(task.sas_ss_flags & SS_AUTODISARM)
+  ) {
     if (frame_va < task.sas_ss_sp) return -EFAULT;
   }
 

@@ -75,7 +75,12 @@ export function handleUserException(task: Task, regs: PtRegs, vector: number, er
   const info = signalFor(task, regs, vector);
   task.thread.trap_nr = vector;
   task.thread.error_code = error_code;
-  if (vector !== vec.VECTOR_DB && vector !== vec.VECTOR_BP && isUnhandled(task, info.signo) && task.kernel.entry.ratelimit()) {
+  if (
+    vector !== vec.VECTOR_DB &&
+    vector !== vec.VECTOR_BP &&
+    isUnhandled(task, info.signo) &&
+    task.kernel.entry.ratelimit()
+  ) {
     task.kernel.printk.info(
       `traps: ${task.comm}[${task.pid}] trap ${TRAP_NAMES[vector] ?? `vector ${vector}`} ip:${hex(regs.rip)} ` +
         `sp:${hex(regs.rsp)} error:${error_code.toString(16)}${describeArea(task, regs.rip)}`,
@@ -185,18 +190,31 @@ function describeArea(task: Task, va: number): string {
 }
 
 /** An exception at CPL 0: nothing in the kernel's own code may fault. Linux: die(), page_fault_oops(). */
-export function handleKernelException(kernel: Kernel, regs: PtRegs, vector: number, error_code: number): never {
+export function handleKernelException(
+  kernel: Kernel,
+  regs: PtRegs,
+  vector: number,
+  error_code: number,
+): never {
   const { printk, machine } = kernel;
   if (vector === vec.VECTOR_PF) {
     const address = machine.cpu.cr2;
-    if (address >= 0 && address < 4096) printk.emerg(`BUG: kernel NULL pointer dereference, address: ${hex(address, 16)}`);
+    if (address >= 0 && address < 4096)
+      printk.emerg(`BUG: kernel NULL pointer dereference, address: ${hex(address, 16)}`);
     else printk.emerg(`BUG: unable to handle page fault for address: ${hex(address, 16)}`);
-    const how = error_code & vec.PF_INSTRUCTION ? "instruction fetch" : error_code & vec.PF_WRITE ? "write access" : "read access";
+    const how =
+      error_code & vec.PF_INSTRUCTION
+        ? "instruction fetch"
+        : error_code & vec.PF_WRITE
+          ? "write access"
+          : "read access";
     printk.emerg(`#PF: supervisor ${how} in kernel mode`);
     const why = error_code & vec.PF_PRESENT ? "permissions violation" : "not-present page";
     printk.emerg(`#PF: error_code(0x${error_code.toString(16).padStart(4, "0")}) - ${why}`);
   }
-  printk.emerg(`${TRAP_NAMES[vector] ?? `vector ${vector}`}: ${error_code.toString(16).padStart(4, "0")} [#1] NOPTI`);
+  printk.emerg(
+    `${TRAP_NAMES[vector] ?? `vector ${vector}`}: ${error_code.toString(16).padStart(4, "0")} [#1] NOPTI`,
+  );
   showRegs(kernel, regs);
   panic(kernel, "Fatal exception");
 }
@@ -215,7 +233,9 @@ export function showRegs(kernel: Kernel, regs: PtRegs): void {
   printk.emerg(row("R10", pt.PT_R10, "R11", pt.PT_R11, "R12", pt.PT_R12));
   printk.emerg(row("R13", pt.PT_R13, "R14", pt.PT_R14, "R15", pt.PT_R15));
   const { cpu } = machine;
-  printk.emerg(`CR0: ${hex(cpu.cr0, 16)} CR2: ${hex(cpu.cr2, 16)} CR3: ${hex(cpu.cr3, 16)} CR4: ${hex(cpu.cr4, 16)}`);
+  printk.emerg(
+    `CR0: ${hex(cpu.cr0, 16)} CR2: ${hex(cpu.cr2, 16)} CR3: ${hex(cpu.cr3, 16)} CR4: ${hex(cpu.cr4, 16)}`,
+  );
 }
 
 function hex(value: number, width = 0): string {
