@@ -73,7 +73,7 @@ static void hog_tables(void) {
 }
 
 static void hog_areas(void) {
-  for (long i = 0; i < 100000; i++) {
+  for (long i = 0; i < 20000; i++) {
     long page = SYS(mmap, 0, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page < 0 || SYS(mprotect, page, PAGE, PROT_NONE) < 0) exit_group(3);
   }
@@ -90,7 +90,7 @@ static void hog_shared(void) {
 static void hog_files(void) {
   struct rlimit64 limit = {1 << 20, 1 << 20};
   SYS(prlimit64, 0, RLIMIT_NOFILE, &limit, 0);
-  for (long i = 0; i < 50000; i++)
+  for (long i = 0; i < 20000; i++)
     if (SYS(open, "/dev/null", O_RDWR) < 0) exit_group(3);
 }
 

@@ -128,10 +128,12 @@ export class Guest {
     const files = { "etc/inittab": INITTAB, "test/agent": AGENT, ...this.options.files };
     const machine = new Machine(assets);
     this.machine = machine;
+    let booted = false;
     await machine.listen({
       serial: (bytes) => {
         if (machine !== this.machine) return;
         this.#output += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+        if (booted && this.#output.endsWith("@@ready\n")) this.#trouble ??= "the agent was killed";
         this.#changed();
       },
       power: (state, detail) => {
@@ -146,6 +148,7 @@ export class Guest {
       initrd: concatenate(assets.initramfs, archiveOf(files)),
     });
     await this.#until(() => this.#output.includes("@@ready\n"), "the agent", BOOT_TIMEOUT_MS);
+    booted = true;
   }
 
   async #until(test: () => boolean, what: string, timeout_ms: number): Promise<void> {

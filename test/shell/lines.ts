@@ -135,7 +135,7 @@ const TOPICS: Record<string, string[]> = {
     `sleep 0.1 & wait; echo $?`,
     `(sleep 0.1; exit 5) & wait $!; echo $?`,
     `(exit 3) & a=$!; (exit 4) & b=$!; wait $a; echo $?; wait $b; echo $?`,
-    `for i in 1 2 3; do (sleep 0.0$i; echo $i) & done; wait`,
+    `for i in 1 2 3; do (sleep 0.$((i * 2)); echo $i) & done; wait`,
     `sleep 10 & kill $!; wait $!; echo $?`,
     `sleep 10 & kill -9 $!; wait $!; echo $?`,
     `trap 'echo got usr1' USR1; kill -USR1 $$; echo after`,
