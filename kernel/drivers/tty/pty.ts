@@ -3,14 +3,18 @@
  * and types what they read. The slave's node appears through `devpts` while the master is open.
  * Linux: drivers/tty/pty.c; man 7 pty.
  */
-import type { Devpts } from "../../fs/devpts/devpts.ts";
+import { Devpts } from "../../fs/devpts/devpts.ts";
 import type { File, FileOperations } from "../../fs/file.ts";
+import { nofileLimit } from "../../fs/file_table.ts";
 import type { Inode } from "../../fs/inode.ts";
+import { makeFile } from "../../fs/open.ts";
+import { isErr } from "../../lib/err.ts";
 import type { Kernel } from "../../kernel.ts";
 import { getUser32, putUser32 } from "../../mm/usercopy.ts";
 import type { Sleep } from "../../sched/wait.ts";
 import type { Task } from "../../task/task.ts";
 import { EFAULT, EINVAL, EIO, ENOIOCTLCMD, ENOSPC } from "../../uapi/errno.ts";
+import { O_CLOEXEC } from "../../uapi/fcntl.ts";
 import * as I from "../../uapi/ioctl.ts";
 import { makeDev } from "../../uapi/stat.ts";
 import * as T from "../../uapi/termios.ts";
@@ -37,7 +41,7 @@ const BUFFER_BYTES = 8192;
 export class Ptys {
   readonly master: TtyDriver;
   readonly slave: TtyDriver;
-  /** Shows the slaves' nodes; null until devpts is mounted. */
+  /** Shows the slaves' nodes; null until devpts is mounted or a master opened. */
   nodes: Devpts | null = null;
   /** Slaves that TIOCSPTLCK keeps shut: every new one. */
   readonly #locked = new Set<number>();
@@ -117,8 +121,22 @@ export class Ptys {
     file.ops = ttyFops;
     const error = yield* attachFile(master, file);
     if (error) return error;
-    this.nodes?.add(index, slave.dev, task);
+    this.nodes ??= new Devpts(this.kernel);
+    this.nodes.add(index, slave.dev, task);
     return 0;
+  }
+
+  /**
+   * TIOCGPTPEER: a descriptor of the slave, whatever its name is here; `flags` as open() takes them. -EIO while it is
+   * locked. Linux: ptm_open_peer().
+   */
+  *openPeer(task: Task, master: Tty, file: File, flags: number): Sleep<number> {
+    const free = task.files.lowestFree(0, nofileLimit(task));
+    if (free < 0) return free; // before the open, which the master would notice
+    const path = this.nodes?.slavePath(master.index, file.path);
+    if (!path) return -EIO;
+    const peer = yield* makeFile(task, path, flags);
+    return isErr(peer) ? peer : task.files.install(task, peer, (flags & O_CLOEXEC) !== 0);
   }
 
   #make(driver: TtyDriver, index: number): Tty {
@@ -191,6 +209,8 @@ function ptyOperations(ptys: Ptys): TtyOperations {
       if (link) link.resize(size);
       return 0;
     },
+    openPeer: (task, tty, file, flags) =>
+      tty.driver.isPtyMaster ? ptys.openPeer(task, tty, file, flags) : -EIO,
     ioctl(task, tty, cmd, arg) {
       if (!tty.driver.isPtyMaster) return -ENOIOCTLCMD;
       switch (cmd) {

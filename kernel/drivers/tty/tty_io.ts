@@ -73,6 +73,8 @@ export interface TtyOperations {
   hangup?(tty: Tty): void;
   /** TIOCSWINSZ by a driver that has a say; 0 or -errno. */
   resize?(tty: Tty, size: Winsize): number;
+  /** TIOCGPTPEER on `file`: a descriptor of the other end, opened with `flags`. */
+  openPeer?(task: Task, tty: Tty, file: File, flags: number): MaySleep<number>;
   /** Commands of its own; -ENOIOCTLCMD for the rest. */
   ioctl?(task: Task, tty: Tty, cmd: number, arg: number): MaySleep<number>;
 }

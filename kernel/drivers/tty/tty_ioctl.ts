@@ -67,6 +67,8 @@ export function* ttyIoctl(task: Task, file: File, cmd: number, arg: number): Sle
       return 0;
     case I.TIOCGEXCL:
       return putUser32(task, ptr, tty.isExclusive ? 1 : 0) ? -EFAULT : 0;
+    case I.TIOCGPTPEER:
+      return yield* finish(tty.driver.ops.openPeer?.(task, tty, file, arg) ?? -EIO);
     case I.TIOCNOTTY:
       return giveUpTty(task, tty);
     case I.TIOCSCTTY:

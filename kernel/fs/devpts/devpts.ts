@@ -12,6 +12,8 @@ import { specialOperations } from "../char_dev.ts";
 import { Dentry } from "../dentry.ts";
 import { Inode } from "../inode.ts";
 import { dcacheDirOperations } from "../libfs.ts";
+import { Mount } from "../mount.ts";
+import { Path } from "../path.ts";
 import { type FileSystemType, SuperBlock } from "../superblock.ts";
 
 const TTYAUX_MAJOR = 5;
@@ -20,13 +22,15 @@ const PTMX_MINOR = 2;
 /** The one instance. The pty driver tells it of pairs that come and go. */
 export class Devpts {
   readonly sb: SuperBlock;
+  /** The kernel's own mount, for slaves opened where no mount can be named. */
+  readonly #mnt: Mount;
   /** Mount options; null: the opener's own. */
   uid: number | null = null;
   gid: number | null = null;
   mode = 0o600;
   ptmxmode = 0;
 
-  constructor(kernel: Kernel) {
+  constructor(private readonly kernel: Kernel) {
     const sb = new SuperBlock(kernel, devptsType, kernel.vfs.anonDev(), DEVPTS_SUPER_MAGIC, {
       statfs: simpleStatfs,
       remount: (_sb, data) => this.configure(data),
@@ -38,6 +42,7 @@ export class Devpts {
     const root = new Inode(sb, sb.nextIno(), S_IFDIR | 0o755, {}, dcacheDirOperations);
     root.nlink = 2;
     sb.root.instantiate(root);
+    this.#mnt = new Mount(kernel.vfs.mounts.nextId(), sb, sb.root, "devpts", 0);
     this.#make("ptmx", this.ptmxmode, makeDev(TTYAUX_MAJOR, PTMX_MINOR));
   }
 
@@ -79,6 +84,22 @@ export class Devpts {
     dentry.unhash();
     dentry.inode.nlink--;
     dentry.inode.evictIfUnused();
+  }
+
+  /**
+   * The slave's node as seen from its open master: in the same mount, or in the one on `pts` beside the master's
+   * node. Null once the node is gone. Linux: devpts_mntget().
+   */
+  slavePath(index: number, master: Path): Path | null {
+    const dentry = this.sb.root.child(String(index));
+    return dentry ? new Path(this.#mountSeenFrom(master), dentry) : null;
+  }
+
+  #mountSeenFrom({ mnt, dentry }: Path): Mount {
+    if (mnt.sb === this.sb) return mnt;
+    const pts = dentry.parent.child("pts");
+    const beside = pts && this.kernel.vfs.mounts.cross(new Path(mnt, pts)).mnt;
+    return beside?.sb === this.sb ? beside : this.#mnt;
   }
 
   #make(name: string, mode: number, rdev: number): Inode {
