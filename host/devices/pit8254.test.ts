@@ -119,3 +119,15 @@ test("ticks missed while the host was away are dropped, not delivered in a burst
   expect(pit.counters.lost_ticks).toBeGreaterThan(9000);
   expect(timeline.next_ns).toBeGreaterThan(now_ns);
 });
+
+test("mode 0: a count that ends before the host looked again is an edge too", () => {
+  program(0, 0, 1000);
+  advance(1e7);
+  edges = [];
+  // The host's clock goes on between any two looks at it.
+  timeline.now_ns = () => (now_ns += 20_000);
+  pit.writePort(0, 1, 15);
+  pit.writePort(0, 1, 0);
+  timeline.runDue(now_ns);
+  expect(edges.length).toBe(1);
+});

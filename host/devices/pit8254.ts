@@ -83,7 +83,7 @@ export class PitChannel {
       default:
         if (this.#write_low < 0) {
           this.#write_low = value;
-          if (this.mode === 0) this.#loaded_tick = -1; // the first byte stops the count (datasheet, mode 0)
+          this.#stopCount();
         } else {
           const low = this.#write_low;
           this.#write_low = -1;
@@ -92,7 +92,15 @@ export class PitChannel {
     }
   }
 
+  /** Mode 0: writing a count stops the old one and OUT goes low at once (datasheet), be the new one ever so short. */
+  #stopCount(): void {
+    if (this.mode !== 0) return;
+    this.#loaded_tick = -1;
+    this.changed();
+  }
+
   #setCount(value: number): void {
+    this.#stopCount();
     const decimal = this.bcd
       ? (value >> 12) * 1000 + ((value >> 8) & 15) * 100 + ((value >> 4) & 15) * 10 + (value & 15)
       : value;
