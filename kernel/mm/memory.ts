@@ -37,6 +37,8 @@ import {
   VM_ACCOUNT,
   VM_EXEC,
   VM_GROWSDOWN,
+  VM_IO,
+  VM_MAYREAD,
   VM_PFNMAP,
   VM_READ,
   VM_SHARED,
@@ -274,6 +276,27 @@ export function userPage(mm: Mm, va: number, write: boolean): number {
     }
   }
   return -EFAULT;
+}
+
+/**
+ * As userPage(), for somebody who looks into the address space from outside: areas without the right are read all
+ * the same, and private ones written, whose page becomes a copy. -EFAULT where nothing is mapped; stacks do not grow.
+ * Linux: get_user_pages_remote() with FOLL_FORCE, check_vma_flags().
+ */
+export function remotePage(mm: Mm, va: number, write: boolean): number {
+  const vma = va < 0 ? null : mm.find(va);
+  if (!vma || vma.flags & (VM_IO | VM_PFNMAP)) return -EFAULT;
+  const { flags } = vma;
+  if (flags & (write ? VM_WRITE : VM_READ)) return userPage(mm, va, write);
+  if (write ? !vma.isCow() : !(flags & VM_MAYREAD)) return -EFAULT;
+  // The area has the right for as long as it takes to bring the page in.
+  const page_va = va - (va % PAGE_SIZE);
+  vma.flags |= write ? VM_READ | VM_WRITE : VM_READ;
+  changeProtection(vma, page_va, page_va + PAGE_SIZE);
+  const pa = userPage(mm, va, write);
+  vma.flags = flags;
+  changeProtection(vma, page_va, page_va + PAGE_SIZE);
+  return pa;
 }
 
 /** Unmaps [start, end) of `vma`: entries cleared, references dropped, CPU told. Linux: unmap_page_range(). */

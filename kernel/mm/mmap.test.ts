@@ -8,7 +8,7 @@ import { doMmap, doMunmap, getUnmappedArea } from "./mmap.ts";
 import { sys_mprotect } from "./mprotect.ts";
 import { sys_mremap } from "./mremap.ts";
 import { PageAllocator } from "./page_alloc.ts";
-import { userPage } from "./memory.ts";
+import { remotePage, userPage } from "./memory.ts";
 
 const PAGE = 4096;
 const NR_FRAMES = 4096;
@@ -111,6 +111,25 @@ test("fork shares pages until one side writes", () => {
   expect(pages.nr_free).toBeGreaterThan(nr_free);
   // The parent is the only owner again: it writes in place.
   expect(userPage(task.mm!, start, true)).toBe(shared);
+});
+
+test("from outside, private areas are read and written whatever their rights", () => {
+  const task = makeTask();
+  const mm = task.mm!;
+  const { bytes } = task.kernel.machine.ram;
+  const start = map(task, 0, 2, 3);
+  bytes[userPage(mm, start, true)] = 7;
+  const child = mm.clone() as Mm;
+  for (const prot of [0, 1]) {
+    expect(sys_mprotect(task, start, 2 * PAGE, prot)).toBe(0);
+    expect(bytes[remotePage(mm, start, false)]).toBe(7 + prot);
+    bytes[remotePage(mm, start, true)] = 8;
+    expect(remotePage(mm, start + PAGE, true)).toBeGreaterThan(0);
+    expect(userPage(mm, start, true)).toBeLessThan(0);
+    expect(userPage(mm, start, false) > 0).toBe(prot === 1);
+  }
+  expect(bytes[userPage(child, start, false)]).toBe(7);
+  expect(remotePage(mm, 8, false)).toBeLessThan(0);
 });
 
 test("mremap moves pages with their contents", () => {

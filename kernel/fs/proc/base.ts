@@ -20,6 +20,7 @@ import { mayAccess, mmOf } from "./access.ts";
 import { showPidStat, showStatm, showStatus } from "./array.ts";
 import { fdDir, fdinfoDir } from "./fd.ts";
 import { INOS_PER_PID, dir, file, magicLink, type ProcChild, type ProcEntry } from "./generic.ts";
+import { memFile } from "./mem.ts";
 import { showMountinfo, showMounts, showMountstats } from "./mounts.ts";
 import { showMaps, showSmaps, showSmapsRollup } from "./task_mmu.ts";
 
@@ -164,6 +165,7 @@ function pidEntries(is_process: boolean): ProcEntry<Task>[] {
     file("io", 0o400, showIo, undefined, accessOnly),
     file("limits", 0o444, showLimits),
     file("maps", 0o444, showMaps, undefined, accessOnly),
+    memFile,
     file("mountinfo", 0o444, showMountinfo),
     file("mounts", 0o444, showMounts),
     ...(is_process ? [file("mountstats", 0o400, showMountstats)] : []),

@@ -223,6 +223,12 @@ function* children(parent: Inode): IterableIterator<{ entry: ProcEntry<unknown>;
 
 const isGone = (task: Task | null): boolean => task !== null && task.exit_state === EXIT_DEAD;
 
+/** The process that a file with operations of its own belongs to; null if it is gone. Linux: get_proc_task(). */
+export function livingTask(inode: Inode): Task | null {
+  const { task } = nodeOf(inode);
+  return isGone(task) ? null : task;
+}
+
 const fileInodeOperations: InodeOperations = {
   setattr: (_task, dentry, attr) => {
     // Owner and mode of /proc files follow the process; a truncation by `>` is fine and does nothing.
