@@ -44,6 +44,11 @@ import { Type, W } from "./wasm_opcodes";
 import { BODY_BASE, BODY_LIMIT, byte, MODULE_BASE, position, seek, unsigned } from "./wasm_writer";
 
 const MAX_BLOCKS: u32 = 24;
+/**
+ * Regions translated in one power-on, dropped ones included: each is a module of its own, about 30 KB and a mapping of the
+ * engine's. After that the interpreter does the rest.
+ */
+const MAX_TRANSLATIONS: u64 = 2000;
 const CPU: u32 = 0;
 
 const region: StaticArray<u32> = new StaticArray<u32>(24);
@@ -173,10 +178,7 @@ function writeBody(entry: Block, isFirstPass: bool): void {
 
 /** Translates the region that begins with `entry`; its translation is then in the block. */
 export function translate(entry: Block): void {
-  if (entry.codeMode != CODE_64 || entry.host == 0) {
-    entry.hits = 0;
-    return;
-  }
+  if (entry.codeMode != CODE_64 || entry.host == 0 || cpu().countTranslations >= MAX_TRANSLATIONS) return;
   collect(entry);
   writeBody(entry, true);
   writeBody(entry, false);

@@ -1,5 +1,8 @@
 /**
  * CPUID: exactly what is there. SDM vol 2 "CPUID". Results go to CPU_SCRATCH: EAX, EBX, ECX, EDX.
+ *
+ * The vendor is the one whose manuals this CPU follows: C libraries look at features only of vendors they know (glibc
+ * takes any other for a CPU below its baseline). Brand string and hypervisor leaf tell who it is.
  */
 import { CPU_SCRATCH, CR4_OSXSAVE } from "../abi/state";
 import { cpu, cpuBase } from "./cpu";
@@ -62,10 +65,14 @@ function text(a: u32, b: u32, c: u32, d: u32): u32 {
   return a | (b << 8) | (c << 16) | (d << 24);
 }
 
+function cache(type: u32, level: u32, ways: u32, sets: u32): void {
+  result(type | (level << 5) | (1 << 8), ((ways - 1) << 22) | 63, sets - 1, 0);
+}
+
 export function cpuid(leaf: u32, subleaf: u32): void {
   switch (leaf) {
-    case 0: // "Vitrine Vitr": a vendor of our own
-      result(0x15, text(0x56, 0x69, 0x74, 0x72), text(0x56, 0x69, 0x74, 0x72), text(0x69, 0x6e, 0x65, 0x20));
+    case 0: // "GenuineIntel"
+      result(0x15, text(0x47, 0x65, 0x6e, 0x75), text(0x6e, 0x74, 0x65, 0x6c), text(0x69, 0x6e, 0x65, 0x49));
       return;
     case 1: {
       // Family 6, model 15, stepping 1.
@@ -74,6 +81,17 @@ export function cpuid(leaf: u32, subleaf: u32): void {
       result(0x6f1, (8 << 8) | (1 << 16), ecx, edx | MMX);
       return;
     }
+    case 2: // descriptor FFH: caches are told by leaf 4
+      result(0xff01, 0, 0, 0);
+      return;
+    case 4:
+      // type, level, ways, sets; lines of 64 bytes. Nothing is cached for real: sizes that suit copy loops.
+      if (subleaf == 0) cache(1, 1, 8, 64);
+      else if (subleaf == 1) cache(2, 1, 8, 64);
+      else if (subleaf == 2) cache(3, 2, 8, 512);
+      else if (subleaf == 3) cache(3, 3, 16, 8192);
+      else result(0, 0, 0, 0);
+      return;
     case 7:
       if (subleaf == 0) result(0, FSGSBASE | RDSEED, 0, 0);
       else result(0, 0, 0, 0);
