@@ -14,7 +14,7 @@ export interface MachineConfig {
   kernel: Uint8Array | null;
   /** "virtual": time is counted in instructions and a run repeats exactly. */
   clock: "real" | "virtual";
-  /** Whether hot code is translated. */
+  /** Whether hot code is translated to WebAssembly. Exact, but for now not faster for every program. */
   jit: boolean;
 }
 

@@ -11,13 +11,16 @@ export const MEMORY_STEP_BYTES = 4 * MiB;
 /** Kernel command line when none is given: messages on the screen and on the serial port, /dev/console is the latter. */
 export const DEFAULT_COMMAND_LINE = "console=tty0 console=ttyS0";
 
+/** Entries of a block before it is translated: translating pays for code that runs for tens of milliseconds. */
+export const TRANSLATION_THRESHOLD = 4000;
+
 export const DEFAULT_CONFIG: MachineConfig = {
   memory_bytes: 256 * MiB,
   append: "",
   initrd: null,
   kernel: null,
   clock: "real",
-  jit: true,
+  jit: false,
 };
 
 /** Fills in the defaults. Throws an Error that a user can read. */

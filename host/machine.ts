@@ -28,7 +28,7 @@ import type { BoardWires } from "./board.ts";
 import { composeBootDisk } from "./build/images.ts";
 import { RealClock, Timeline, VirtualClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
-import { completeConfig } from "./config.ts";
+import { completeConfig, TRANSLATION_THRESHOLD } from "./config.ts";
 import { Core } from "./core.ts";
 import { describeCpu } from "./cpu_dump.ts";
 import { GuestCpu, GuestMachine, GuestPorts } from "./cpu.ts";
@@ -244,7 +244,7 @@ export class Machine implements MachineApi {
     const loop = new RunLoop(core, clock, timeline, kernel);
     core.rom.set(assets.images.firmware);
     this.hooks.attach?.({ board, ram: machine.ram, wake: () => this.#wake() });
-    if (!config.jit) core.exports.set_translation_threshold(0);
+    core.exports.set_translation_threshold(config.jit ? TRANSLATION_THRESHOLD : 0);
     this.#powered = { config, clock, board, core, machine, monitor, timeline, kernel, loop };
   }
 

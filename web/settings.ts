@@ -29,7 +29,7 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = {
   append: DEFAULT_APPEND,
   video: "",
   clock: "real",
-  jit: true,
+  jit: false,
   autostart: true,
 };
 
@@ -127,6 +127,7 @@ export function loadSettings(query: string, storage: Storage | null, problems: s
     const value = url.get(name);
     if (value !== null) fromUrl[field] = value;
   }
+  if (url.has("jit")) fromUrl.jit = "true";
   if (url.has("nojit")) fromUrl.jit = "false";
   if (url.has("off")) fromUrl.autostart = "false";
   take(fromUrl, "the page's address", settings, problems);
@@ -152,7 +153,7 @@ export function settingsQuery(settings: Settings): string {
   if (settings.memory_mib !== DEFAULT_SETTINGS.memory_mib) add("m", formatMemory(settings.memory_mib));
   if (settings.video !== "") add("video", settings.video);
   if (settings.clock !== "real") add("clock", settings.clock);
-  if (!settings.jit) query.push("nojit");
+  if (settings.jit) query.push("jit");
   if (!settings.autostart) query.push("off");
   return query.length > 0 ? `?${query.join("&")}` : "";
 }

@@ -33,7 +33,7 @@ export interface RunOptions {
   cwd?: string;
   memory: string;
   timeout?: number;
-  nojit?: boolean;
+  jit?: boolean;
   clock: "real" | "virtual";
   stats?: string;
   /** true or "-": standard error. */
@@ -157,11 +157,11 @@ class RunSession {
         append: guest.commandLine,
         initrd: guest.initrd(archive, init),
         clock: options.clock,
-        jit: options.nojit !== true,
+        jit: options.jit === true,
       });
       if (tracer) machine.kernel?.strace((line) => tracer.line(line));
       const ending = await this.#settled;
-      if (options.stats !== undefined) writeStats(options.stats, this.#stats.report(options.nojit !== true));
+      if (options.stats !== undefined) writeStats(options.stats, this.#stats.report(options.jit === true));
       await machine.powerOff();
       if (ending.message !== "") process.stderr.write(`vitrine: ${ending.message}\n`);
       return ending.status;
