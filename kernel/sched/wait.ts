@@ -28,7 +28,9 @@ export function* finish<T>(operation: MaySleep<T>): Sleep<T> {
 }
 
 export function isSleep<T>(operation: MaySleep<T>): operation is Sleep<T> {
-  return typeof operation === "object" && operation !== null && Symbol.iterator in operation && "next" in operation;
+  return (
+    typeof operation === "object" && operation !== null && Symbol.iterator in operation && "next" in operation
+  );
 }
 
 /** One waiter. `wake` returns true if it took the wake-up (an exclusive waiter then ends the walk). */
@@ -111,7 +113,8 @@ export class WaitQueue {
     const entry = new TaskEntry(task, exclusive);
     const { time, sched } = task.kernel;
     this.add(entry);
-    const timer = deadline_ns === Infinity ? null : time.startTimer(deadline_ns, () => sched.wakeUpProcess(task));
+    const timer =
+      deadline_ns === Infinity ? null : time.startTimer(deadline_ns, () => sched.wakeUpProcess(task));
     try {
       for (;;) {
         task.state = state;
