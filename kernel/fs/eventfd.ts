@@ -81,6 +81,7 @@ const eventfdOperations: FileOperations = {
     return events;
   },
   llseek: noopLlseek,
+  positionless: true,
   showFdinfo: (file) => `eventfd-count: ${eventOf(file).count.toString(16).padStart(16)}\n`,
 };
 

@@ -43,8 +43,10 @@ export interface FileOperations {
   ioctl?(task: Task, file: File, cmd: number, arg: number): MaySleep<number>;
   /** Prepares `vma` (sets vma.ops) for a mapping of the file. */
   mmap?(task: Task, file: File, vma: VmArea): MaySleep<number>;
-  /** New position or -errno. Absent: -ESPIPE. */
+  /** New position or -errno. Absent: -ESPIPE; of pread and pwrite too. */
   llseek?(task: Task, file: File, offset: number, whence: number): MaySleep<number>;
+  /** Has no positions although lseek() succeeds: pread and pwrite fail with -ESPIPE, f_pos stays. */
+  positionless?: true;
   fsync?(task: Task, file: File, datasync: boolean): MaySleep<number>;
   fallocate?(task: Task, file: File, mode: number, offset: number, length: number): MaySleep<number>;
   /** fcntl(F_SETFL) asks whether the new flags are fine. */

@@ -63,8 +63,8 @@ export function genericLlseek(_task: Task, file: File, offset: number, whence: n
 }
 
 /** For files that can be asked to seek but stay at 0. Linux: noop_llseek(). */
-export function noopLlseek(_task: Task, file: File): number {
-  return file.f_pos;
+export function noopLlseek(): number {
+  return 0;
 }
 
 /** Emits "." and "..": false if the buffer is full. Linux: dir_emit_dots(). */

@@ -16,6 +16,7 @@ import {
   F_UNLCK,
   F_WRLCK,
   LOCK_EX,
+  LOCK_MAND,
   LOCK_NB,
   LOCK_SH,
   LOCK_UN,
@@ -244,6 +245,7 @@ export function getLock(task: Task, file: File, ptr: number, is_ofd: boolean): n
 }
 
 export function sys_flock(task: Task, fd: number, operation: number): number | Sleep<number> {
+  if (operation & LOCK_MAND) return 0;
   const file = task.files.get(fd);
   if (isErr(file)) return file;
   const types: Record<number, number> = { [LOCK_SH]: F_RDLCK, [LOCK_EX]: F_WRLCK, [LOCK_UN]: F_UNLCK };

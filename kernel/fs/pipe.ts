@@ -22,6 +22,7 @@ import { capable } from "../task/cred.ts";
 import { CAP_SYS_RESOURCE } from "../uapi/capability.ts";
 import {
   EAGAIN,
+  EBADF,
   EBUSY,
   EFAULT,
   EINVAL,
@@ -469,13 +470,13 @@ export function sys_pipe(task: Task, pipefd: number): number {
 /** fcntl(F_GETPIPE_SZ): bytes of the ring. */
 export function getPipeSize(file: File): number {
   const pipe = pipeInfo(file);
-  return pipe ? pipe.nr_slots * PAGE_SIZE : -EINVAL;
+  return pipe ? pipe.nr_slots * PAGE_SIZE : -EBADF;
 }
 
 /** fcntl(F_SETPIPE_SZ): rounds up to a power of two of pages; the size set. Linux: pipe_set_size(). */
 export function setPipeSize(task: Task, file: File, size_bytes: number): number {
   const pipe = pipeInfo(file);
-  if (!pipe) return -EINVAL;
+  if (!pipe) return -EBADF;
   if (size_bytes > 2 ** 31) return -EINVAL;
   let nr_slots = 1;
   while (nr_slots * PAGE_SIZE < size_bytes) nr_slots *= 2;

@@ -70,6 +70,11 @@ function checkWrite(task: Task, file: File, from: IovIter, pos: number): number 
   return pos;
 }
 
+/** Whether pread, pwrite and f_pos mean anything. Linux: FMODE_PREAD. */
+function hasPositions(file: File): boolean {
+  return file.ops.llseek !== undefined && !file.ops.positionless;
+}
+
 /**
  * Writes at the position the file says (`use_f_pos`) or at `pos`; moves f_pos in the first case. Linux:
  * vfs_write().
@@ -90,7 +95,7 @@ function writeFile(
   if (typeof result === "number") {
     if (result > 0) {
       task.wchar += result;
-      if (use_f_pos && file.ops.llseek) file.f_pos = at + result;
+      if (use_f_pos && hasPositions(file)) file.f_pos = at + result;
     }
     return result;
   }
@@ -109,7 +114,7 @@ function* finishWrite(
     const count = yield* result;
     if (count > 0) {
       task.wchar += count;
-      if (use_f_pos && file.ops.llseek) file.f_pos = at + count;
+      if (use_f_pos && hasPositions(file)) file.f_pos = at + count;
     }
     return count;
   } finally {
@@ -127,7 +132,7 @@ function readFile(
   task.syscr++;
   const result = readAt(task, file, to, pos);
   if (typeof result === "number") {
-    if (result > 0 && use_f_pos && file.ops.llseek) file.f_pos = pos + result;
+    if (result > 0 && use_f_pos && hasPositions(file)) file.f_pos = pos + result;
     return result;
   }
   return finishRead(task, file, result, pos, use_f_pos);
@@ -145,7 +150,7 @@ function* finishRead(
     const count = yield* result;
     if (count > 0) {
       task.rchar += count;
-      if (use_f_pos && file.ops.llseek) file.f_pos = pos + count;
+      if (use_f_pos && hasPositions(file)) file.f_pos = pos + count;
     }
     return count;
   } finally {
@@ -191,7 +196,7 @@ export function sys_pread64(
   if (pos < 0) return -EINVAL;
   const file = task.files.get(fd);
   if (isErr(file)) return file;
-  if (!file.ops.llseek) return -ESPIPE;
+  if (!hasPositions(file)) return -ESPIPE;
   if (!file.isReadable) return -EBADF;
   const to = userIter(task, buf, count);
   return isErr(to) ? to : readFile(task, file, to, pos, false);
@@ -208,7 +213,7 @@ export function sys_pwrite64(
   if (pos < 0) return -EINVAL;
   const file = task.files.get(fd);
   if (isErr(file)) return file;
-  if (!file.ops.llseek) return -ESPIPE;
+  if (!hasPositions(file)) return -ESPIPE;
   if (!file.isWritable) return -EBADF;
   const from = userIter(task, buf, count);
   return isErr(from) ? from : writeFile(task, file, from, pos, false);
@@ -292,7 +297,7 @@ export function sys_pwritev2(
 function readVector(task: Task, fd: number, vec: number, vlen: number, pos: number): number | Sleep<number> {
   const file = task.files.get(fd);
   if (isErr(file)) return file;
-  if (!file.ops.llseek) return -ESPIPE;
+  if (!hasPositions(file)) return -ESPIPE;
   const to = userIovec(task, vec, vlen);
   if (isErr(to)) return to;
   return to.count === 0 ? (file.isReadable ? 0 : -EBADF) : readFile(task, file, to, pos, false);
@@ -309,7 +314,7 @@ function writeVector(
   const file = task.files.get(fd);
   if (isErr(file)) return file;
   const use_f_pos = pos === -1;
-  if (!file.ops.llseek && !use_f_pos) return -ESPIPE;
+  if (!use_f_pos && !hasPositions(file)) return -ESPIPE;
   const from = userIovec(task, vec, vlen);
   if (isErr(from)) return from;
   if (from.count === 0) return file.isWritable ? 0 : -EBADF;
@@ -375,7 +380,7 @@ export function* sys_sendfile(
   if (offset !== 0) {
     const given = getUser64(task, offset);
     if (given === null) return -EFAULT;
-    if (!input.ops.llseek) return -ESPIPE;
+    if (!hasPositions(input)) return -ESPIPE;
     pos = given;
   }
   const output = task.files.get(out_fd);
@@ -396,7 +401,7 @@ export function* sys_sendfile(
     const out_pos = output.f_pos;
     const done = yield* copyBetween(task, input, pos, output, out_pos, total);
     if (done > 0) {
-      if (output.ops.llseek) output.f_pos = out_pos + done;
+      if (hasPositions(output)) output.f_pos = out_pos + done;
       if (offset === 0) input.f_pos = pos + done;
       else if (putUser64(task, offset, pos + done) < 0) return -EFAULT;
     } else if (done === -EAGAIN && !(output.f_flags & O_NONBLOCK)) return -EAGAIN;

@@ -35,6 +35,8 @@ export function sys_mprotect(task: Task, addr: number, length: number, prot: num
   let index = findVmaIndex(mm.vmas, start);
   let vma: VmArea | undefined = mm.vmas[index];
   if (vma === undefined) return -ENOMEM;
+  // No stack of x86 grows upwards.
+  if (grows & PROT_GROWSUP) return vma.start > start ? -ENOMEM : -EINVAL;
   if (grows & PROT_GROWSDOWN) {
     if (vma.start >= end) return -ENOMEM;
     if (!(vma.flags & VM_GROWSDOWN)) return -EINVAL;

@@ -1,12 +1,13 @@
 /** wait4 and waitid: reaping zombies, seeing children stop and continue. Linux: kernel/exit.c do_wait(). man 2 wait4. */
 import { type Sleep } from "../sched/wait.ts";
 import { copyToUser, putUser32 } from "../mm/usercopy.ts";
-import { ECHILD, EFAULT, EINVAL, ESRCH } from "../uapi/errno.ts";
+import { EBADF, ECHILD, EFAULT, EINVAL, ESRCH } from "../uapi/errno.ts";
 import { CLD_CONTINUED, CLD_STOPPED, SIGCHLD, SIGCONT } from "../uapi/signal.ts";
 import {
   P_ALL,
   P_PGID,
   P_PID,
+  P_PIDFD,
   WCONTINUED,
   WEXITED,
   WNOHANG,
@@ -156,7 +157,9 @@ export function* sys_waitid(
   else if (idtype === P_PGID && id >= 0) {
     const pgrp = id === 0 ? task.signal.pgrp : id;
     selects = (child) => child.signal.pgrp === pgrp;
-  } else return -EINVAL;
+  } else if (idtype === P_PIDFD && id >= 0)
+    return -EBADF; // there are no pidfds
+  else return -EINVAL;
   const waited = yield* doWait(task, selects, options);
   if (typeof waited === "number") return waited;
   if (waited && ru !== 0 && copyToUser(task, ru, encodeRusage(waited.rusage)) < 0) return -EFAULT;

@@ -24,7 +24,7 @@ export function sys_clock_nanosleep(
   rem: number,
 ): number | Sleep<number> {
   const now = readClock(task, clock);
-  if (typeof now === "number" || clock === C.CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
+  if (typeof now === "number") return -EINVAL;
   const isWall = clock === C.CLOCK_REALTIME || clock === C.CLOCK_TAI;
   if (!isWall && clock !== C.CLOCK_MONOTONIC && clock !== C.CLOCK_BOOTTIME) return -EOPNOTSUPP;
   const time = readTimespec(task, req);

@@ -89,6 +89,8 @@ export const F_UNLCK = 2;
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
+/** No more than an old name: share modes, never enforced. Linux: fs/locks.c, since 5.15. */
+export const LOCK_MAND = 32;
 export const LOCK_UN = 8;
 
 export const F_SEAL_SEAL = 0x0001;

@@ -94,6 +94,8 @@ static void zombies(void) {
 static void waitid_codes(void) {
   SECTION("waitid codes");
   struct siginfo info;
+  CHECK_EQ(SYS(waitid, P_PIDFD, 99, &info, WEXITED, 0), -EBADF);
+  CHECK_EQ(SYS(waitid, 77, 1, &info, WEXITED, 0), -EINVAL);
   int pid = fork_child();
   if (pid == 0) SYS(kill, SYS(getpid), SIGUSR1);
   CHECK_EQ(SYS(waitid, P_PID, pid, &info, WEXITED, 0), 0);

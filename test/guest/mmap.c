@@ -75,6 +75,7 @@ static void protection(void) {
   CHECK_EQ(try_write(p + PAGE), SIGSEGV);
   CHECK_EQ(try_write(p + 3 * PAGE), 0);
   CHECK_EQ(p[PAGE], 7);
+  CHECK_EQ(SYS(mprotect, p, PAGE, PROT_READ | PROT_GROWSUP), -EINVAL);
   CHECK_EQ(SYS(mprotect, p, 4 * PAGE, PROT_NONE), 0);
   CHECK_EQ(try_read(p + PAGE), SIGSEGV);
   CHECK_EQ(SYS(mprotect, p, 4 * PAGE, RW), 0);

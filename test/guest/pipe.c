@@ -29,6 +29,10 @@ static void basics(void) {
   CHECK_EQ(SYS(fcntl, ends[1], F_GETFL), O_NONBLOCK | O_WRONLY);
   CHECK_EQ(SYS(fcntl, ends[1], F_GETFD), FD_CLOEXEC);
   CHECK_EQ(SYS(pipe2, ends, 1), -EINVAL);
+  int file = (int)SYS(open, "plain", O_RDWR | O_CREAT, 0600);
+  CHECK_EQ(SYS(fcntl, file, F_GETPIPE_SZ), -EBADF);
+  CHECK_EQ(SYS(fcntl, file, F_SETPIPE_SZ, 4096), -EBADF);
+  SYS(close, file);
 }
 
 static void capacity(void) {

@@ -126,6 +126,7 @@ static void eventfds(void) {
   CHECK_EQ(value, 3);
   CHECK_EQ(SYS(read, fd, &value, 8), -EAGAIN);
   CHECK_EQ(SYS(read, fd, &value, 4), -EINVAL);
+  CHECK_EQ(SYS(pread64, fd, &value, 8, 0), -ESPIPE);
   value = 10;
   SYS(write, fd, &value, 8);
   SYS(write, fd, &value, 8);

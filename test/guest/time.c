@@ -74,6 +74,7 @@ static void sleeping(void) {
   CHECK(ns_between(time, after) >= 0);
   CHECK_EQ(SYS(clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &time, 0), 0);
   CHECK_EQ(SYS(clock_nanosleep, 77, 0, &time, 0), -EINVAL);
+  CHECK_EQ(SYS(clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &time, 0), -EOPNOTSUPP);
   set_handler(SIGALRM, count, 0);
   struct __kernel_old_itimerval timer = {{0, 0}, {0, 30000}}, old;
   SYS(setitimer, ITIMER_REAL, &timer, 0);

@@ -40,11 +40,14 @@ import {
   SIG_DFL,
   SIG_IGN,
   SI_KERNEL,
+  TRAP_BRKPT,
   TRAP_TRACE,
 } from "../../uapi/signal.ts";
 import { fpuArea } from "./process.ts";
 import * as pt from "./regs.ts";
 import type { PtRegs } from "./regs.ts";
+
+const X86_EFLAGS_TF = 0x100;
 
 const TRAP_NAMES: Readonly<Record<number, string>> = {
   [vec.VECTOR_DE]: "divide error",
@@ -95,7 +98,8 @@ function signalFor(task: Task, regs: PtRegs, vector: number): SigInfo {
     case vec.VECTOR_DE:
       return { signo: SIGFPE, code: FPE_INTDIV, addr };
     case vec.VECTOR_DB:
-      return { signo: SIGTRAP, code: TRAP_TRACE, addr };
+      // TF is clear only where INT1 made it. Linux: get_si_code().
+      return { signo: SIGTRAP, code: regs.eflags & X86_EFLAGS_TF ? TRAP_TRACE : TRAP_BRKPT, addr };
     case vec.VECTOR_BP:
       return { signo: SIGTRAP, code: SI_KERNEL };
     case vec.VECTOR_UD:
