@@ -68,9 +68,14 @@ describe.skipIf(missing !== null)("vitrine console", () => {
       [PROMPT, "stty size\r"],
       ["33 101", ""],
       [PROMPT, "vi /tmp/note\r"],
-      ["/tmp/note", `iglass case${ESCAPE}:wq\r`],
+      // An Escape is one only if nothing follows it at once.
+      ["- /tmp/note", "iglass caze\rsecond line"],
+      ["second line", ESCAPE],
+      ["- /tmp/note \\[Modified\\]", "1G$hrs:wq\r"],
       [PROMPT, "wc -c < /tmp/note; cat /tmp/note\r"],
-      ["11\\r\\nglass case\\r\\n", ""],
+      ["23\\r\\nglass case\\r\\nsecond line\\r\\n", ""],
+      [PROMPT, "echo abXd\x1b[D\x7fc\r"],
+      ["\\r\\nabcd\\r\\n", ""],
       [PROMPT, "poweroff\r"],
     ]);
     expect(status).toBe(0);
@@ -85,5 +90,9 @@ describe.skipIf(missing !== null)("vitrine console", () => {
     ]);
     expect(output).toContain("/tmp/gone: No such file or directory");
     expect(status).toBe(0);
+  });
+
+  test("Ctrl-A x leaves", { timeout: 180_000 }, () => {
+    expect(play([[PROMPT, "\x01x"]]).status).toBe(0);
   });
 });

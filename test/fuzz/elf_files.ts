@@ -53,7 +53,15 @@ function elfFile(segments: Segment[], code: Uint8Array, type: number, entry: big
 
 function loadAll(size: number, nr_segments: number): Segment {
   const whole = BigInt(HEADER_SIZE + nr_segments * SEGMENT_SIZE + size);
-  return { type: PT_LOAD, flags: 7, offset: 0n, address: BigInt(BASE), file_size: whole, memory_size: whole + 4096n, align: 4096n };
+  return {
+    type: PT_LOAD,
+    flags: 7,
+    offset: 0n,
+    address: BigInt(BASE),
+    file_size: whole,
+    memory_size: whole + 4096n,
+    align: 4096n,
+  };
 }
 
 function entryOf(nr_segments: number): bigint {
@@ -66,13 +74,63 @@ export function randomProgram(random: Random): Uint8Array {
   return elfFile([loadAll(code.length, 1)], code, 2, entryOf(1));
 }
 
-const WIDE = [0n, 1n, 7n, 64n, 0xfffn, 0x1000n, 0x1001n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 1n << 32n, (1n << 47n) - 4096n, 1n << 47n, 1n << 48n, 0xffff_8000_0000_0000n, 0xffff_ffff_8100_0000n, (1n << 63n) - 1n, 1n << 63n, -4096n, -1n];
-const TYPES = [0, PT_LOAD, PT_LOAD, PT_LOAD, PT_DYNAMIC, PT_INTERP, 4, 5, PT_PHDR, PT_TLS, PT_GNU_STACK, PT_GNU_PROPERTY, 0xffff_ffff];
-const INTERPRETERS = ["", "/", "/nowhere", "/etc/passwd", "/bin/busybox", "/dev/zero", "/proc/self/exe", "/tmp", "x".repeat(5000), "relative"];
+const WIDE = [
+  0n,
+  1n,
+  7n,
+  64n,
+  0xfffn,
+  0x1000n,
+  0x1001n,
+  0x7fff_ffffn,
+  0x8000_0000n,
+  0xffff_ffffn,
+  1n << 32n,
+  (1n << 47n) - 4096n,
+  1n << 47n,
+  1n << 48n,
+  0xffff_8000_0000_0000n,
+  0xffff_ffff_8100_0000n,
+  (1n << 63n) - 1n,
+  1n << 63n,
+  -4096n,
+  -1n,
+];
+const TYPES = [
+  0,
+  PT_LOAD,
+  PT_LOAD,
+  PT_LOAD,
+  PT_DYNAMIC,
+  PT_INTERP,
+  4,
+  5,
+  PT_PHDR,
+  PT_TLS,
+  PT_GNU_STACK,
+  PT_GNU_PROPERTY,
+  0xffff_ffff,
+];
+const INTERPRETERS = [
+  "",
+  "/",
+  "/nowhere",
+  "/etc/passwd",
+  "/bin/busybox",
+  "/dev/zero",
+  "/proc/self/exe",
+  "/tmp",
+  "x".repeat(5000),
+  "relative",
+];
 
 function randomSegment(random: Random, file_length: number): Segment {
   const value = (): bigint =>
-    random.below(2) ? random.pick(WIDE) : random.below(2) ? BigInt(random.below(file_length * 2)) : BigInt(BASE + random.below(1 << 16));
+    random.below(2)
+      ? random.pick(WIDE)
+      : random.below(2)
+        ? BigInt(random.below(file_length * 2))
+        : BigInt(BASE + random.below(1 << 16));
   return {
     type: random.pick(TYPES),
     flags: random.below(8),
@@ -97,13 +155,22 @@ export function malformedElf(random: Random): Uint8Array {
     if (random.below(3) === 0) {
       const offset = BigInt(HEADER_SIZE + nr_segments * SEGMENT_SIZE + EXIT_CODE.length);
       const size = BigInt(interpreter.length);
-      segments.push({ type: PT_INTERP, flags: 4, offset, address: BigInt(BASE) + offset, file_size: size, memory_size: size, align: 1n });
+      segments.push({
+        type: PT_INTERP,
+        flags: 4,
+        offset,
+        address: BigInt(BASE) + offset,
+        file_size: size,
+        memory_size: size,
+        align: 1n,
+      });
     } else {
       segments.push(randomSegment(random, 1000));
     }
   }
   // Overlapping segments of another origin.
-  if (random.below(4) === 0) segments[random.below(segments.length)].address += BigInt(random.below(8192) - 4096);
+  if (random.below(4) === 0)
+    segments[random.below(segments.length)].address += BigInt(random.below(8192) - 4096);
   const file = elfFile(segments, code, random.pick([2, 2, 3]), entryOf(nr_segments));
   const view = new DataView(file.buffer);
   for (let nr = random.below(4); nr > 0; nr--) {
@@ -115,10 +182,18 @@ export function malformedElf(random: Random): Uint8Array {
         view.setBigUint64(random.pick([24, 32, 40]), BigInt.asUintN(64, random.pick(WIDE)), true);
         break;
       case 2: // a count or a size
-        view.setUint16(random.pick([16, 18, 52, 54, 56, 58, 60, 62]), random.pick([0, 1, 2, 55, 57, 255, 1170, 1171, 65535]), true);
+        view.setUint16(
+          random.pick([16, 18, 52, 54, 56, 58, 60, 62]),
+          random.pick([0, 1, 2, 55, 57, 255, 1170, 1171, 65535]),
+          true,
+        );
         break;
       default: // a word of a program header
-        view.setBigUint64(HEADER_SIZE + random.below(nr_segments) * SEGMENT_SIZE + 8 * (1 + random.below(6)), BigInt.asUintN(64, random.pick(WIDE)), true);
+        view.setBigUint64(
+          HEADER_SIZE + random.below(nr_segments) * SEGMENT_SIZE + 8 * (1 + random.below(6)),
+          BigInt.asUintN(64, random.pick(WIDE)),
+          true,
+        );
     }
   }
   return random.below(6) === 0 ? file.slice(0, random.below(file.length + 1)) : file;

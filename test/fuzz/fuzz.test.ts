@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BIN, fuzzPrograms } from "../guest/build.mjs";
-import { Guest, type GuestFiles, type GuestResult } from "../harness/guest.ts";
+import { Guest, type GuestResult } from "../harness/guest.ts";
+import type { GuestFiles } from "../harness/initramfs.ts";
 import { malformedElf, randomProgram } from "./elf_files.ts";
 import { Random } from "./random.ts";
 
@@ -27,13 +28,19 @@ function filesOf(directory: string, nr: number, make: (random: Random) => Uint8A
 }
 
 async function stillAlive(guest: Guest): Promise<void> {
-  expect(await guest.exec("echo still-alive; ls / > /dev/null")).toEqual({ output: "still-alive\n", status: 0 });
+  expect(await guest.exec("echo still-alive; ls / > /dev/null")).toEqual({
+    output: "still-alive\n",
+    status: 0,
+  });
   expect(await guest.kernelLog()).not.toMatch(/BUG|Oops|panic/);
 }
 
 /** Runs a fuzz program, whose output ends with counts, in a directory of its own. */
 async function fuzz(guest: Guest, command: string): Promise<GuestResult> {
-  const result = await guest.exec(`rm -rf /tmp/fuzz; mkdir -m 777 /tmp/fuzz; cd /tmp/fuzz; ${command}`, TIMEOUT_MS);
+  const result = await guest.exec(
+    `rm -rf /tmp/fuzz; mkdir -m 777 /tmp/fuzz; cd /tmp/fuzz; ${command}`,
+    TIMEOUT_MS,
+  );
   expect(result.status, `${command}\n${result.output.slice(-500)}`).toBe(0);
   expect(result.output).toMatch(/^exited \d+$/m);
   await stillAlive(guest);
@@ -58,8 +65,12 @@ describe(`seed ${SEED}`, () => {
   test("random instructions", timeout, () => fuzz(guest, `/test/fuzz_instructions ${SEED} ${cases(800)}`));
   test("programs of random bytes", timeout, () => fuzz(guest, "/test/fuzz_run_each /test/code"));
   test("malformed ELF files", timeout, () => fuzz(guest, "/test/fuzz_run_each /test/elf"));
-  test("wild system calls of nobody", timeout, () => fuzz(guest, `/test/fuzz_syscalls ${SEED} ${cases(700)} nobody`));
-  test("wild system calls of root", timeout, () => fuzz(guest, `/test/fuzz_syscalls ${SEED + 7} ${cases(700)} root`));
+  test("wild system calls of nobody", timeout, () =>
+    fuzz(guest, `/test/fuzz_syscalls ${SEED} ${cases(700)} nobody`),
+  );
+  test("wild system calls of root", timeout, () =>
+    fuzz(guest, `/test/fuzz_syscalls ${SEED + 7} ${cases(700)} root`),
+  );
 });
 
 describe("hogs", () => {
@@ -78,7 +89,10 @@ describe("hogs", () => {
     test(kind, { timeout: 100_000 }, async () => {
       const free = "free | awk '/^Mem/ { print $4 }'";
       const before = Number((await guest.exec(free)).output);
-      const result = await guest.exec(`mkdir -p /tmp/hog; cd /tmp/hog; /test/fuzz_hog ${kind}; cd /; rm -rf /tmp/hog`, 60_000);
+      const result = await guest.exec(
+        `mkdir -p /tmp/hog; cd /tmp/hog; /test/fuzz_hog ${kind}; cd /; rm -rf /tmp/hog`,
+        60_000,
+      );
       expect(result.output).toMatch(new RegExp(`^${kind}: status \\d+$`, "m"));
       await stillAlive(guest);
       // What it took is given back; some tables of the kernel may have grown.

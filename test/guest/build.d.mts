@@ -12,4 +12,7 @@ export function sourceHash(program: GuestProgram): string;
 export function binaryHash(name: string): string;
 export function compilerVersion(): string | null;
 export function compile(program: GuestProgram, output: string): string | null;
-export function readManifest(): { compiler: string; programs: Record<string, { source: string; binary: string }> };
+export function readManifest(): {
+  compiler: string;
+  programs: Record<string, { source: string; binary: string }>;
+};

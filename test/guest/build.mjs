@@ -47,14 +47,20 @@ export function guestPrograms() {
 
 /** The programs of test/fuzz, for the guest alone: they are no tests, they do harm. */
 export function fuzzPrograms() {
-  return namesIn("../fuzz").map((name) => ({ name: `fuzz_${name}`, source: `../fuzz/${name}.c`, pie: false }));
+  return namesIn("../fuzz").map((name) => ({
+    name: `fuzz_${name}`,
+    source: `../fuzz/${name}.c`,
+    pie: false,
+  }));
 }
 
 const hash = (...parts) => parts.reduce((sum, part) => sum.update(part), createHash("sha256")).digest("hex");
 
 /** Hash of all that a program is made of, the flags too. */
 export function sourceHash({ source, pie }) {
-  const files = [...LIBRARY, source].map((file) => readFileSync(join(HERE, file), "utf8").replaceAll("\r\n", "\n"));
+  const files = [...LIBRARY, source].map((file) =>
+    readFileSync(join(HERE, file), "utf8").replaceAll("\r\n", "\n"),
+  );
   return hash(...files, JSON.stringify(FLAGS), String(pie));
 }
 
@@ -74,7 +80,14 @@ export function compilerVersion() {
 export function compile({ source, pie }, output) {
   const gcc = spawnSync(
     "gcc",
-    [...FLAGS, ...(pie ? PIE_FLAGS : STATIC_FLAGS), "-o", output, source, ...LIBRARY.filter((file) => file.endsWith(".c"))],
+    [
+      ...FLAGS,
+      ...(pie ? PIE_FLAGS : STATIC_FLAGS),
+      "-o",
+      output,
+      source,
+      ...LIBRARY.filter((file) => file.endsWith(".c")),
+    ],
     { cwd: HERE, encoding: "utf8", env: { ...process.env, LC_ALL: "C" } },
   );
   return gcc.status === 0 ? null : (gcc.error?.message ?? gcc.stderr);

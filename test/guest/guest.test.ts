@@ -8,7 +8,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Guest, piped } from "../harness/guest.ts";
-import { BIN, binaryHash, compile, compilerVersion, fuzzPrograms, guestPrograms, readManifest, sourceHash } from "./build.mjs";
+import {
+  BIN,
+  binaryHash,
+  compile,
+  compilerVersion,
+  fuzzPrograms,
+  guestPrograms,
+  readManifest,
+  sourceHash,
+} from "./build.mjs";
 
 const PROGRAMS = guestPrograms();
 const BINARIES = [...PROGRAMS, ...fuzzPrograms()];

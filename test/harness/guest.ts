@@ -6,12 +6,9 @@
  * A command that hangs costs its timeout and a new boot, not the rest of the tests.
  */
 import type { MachineConfig } from "../../host/api.ts";
-import { CpioWriter, S_IFDIR, S_IFREG } from "../../host/build/cpio.ts";
 import { Machine } from "../../host/machine.ts";
 import { loadNodeAssets } from "../../host/node.ts";
-
-/** Files for the guest, by path without a leading slash; programs get mode 0755. */
-export type GuestFiles = Record<string, Uint8Array | string>;
+import { archiveOf, concatenate, encode, type GuestFiles } from "./initramfs.ts";
 
 export interface GuestResult {
   /** What the command wrote on standard output and error; one char per byte. */
@@ -49,36 +46,6 @@ done
 const END = /\n@@end (\d+)\n$/;
 const BOOT_TIMEOUT_MS = 30_000;
 const COMMAND_TIMEOUT_MS = 20_000;
-
-const encode = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0) & 0xff);
-
-/** A cpio archive with these files and the directories above them. */
-function archiveOf(files: GuestFiles): Uint8Array {
-  const archive = new CpioWriter();
-  const directories = new Set<string>();
-  for (const [path, content] of Object.entries(files)) {
-    const parts = path.split("/").slice(0, -1);
-    parts.forEach((_, i) => {
-      const directory = parts.slice(0, i + 1).join("/");
-      // Directories that the root has already keep their modes.
-      if (!/^(etc|bin|sbin|usr|tmp|root)(\/|$)/.test(directory) && !directories.has(directory)) {
-        directories.add(directory);
-        archive.add({ name: directory, mode: S_IFDIR | 0o755 });
-      }
-    });
-    archive.add({ name: path, mode: S_IFREG | 0o755, data: typeof content === "string" ? encode(content) : content });
-  }
-  return archive.finish();
-}
-
-/** The kernel unpacks archives that follow one another, each at a multiple of four bytes. */
-function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const start = (first.length + 3) & ~3;
-  const both = new Uint8Array(start + second.length);
-  both.set(first);
-  both.set(second, start);
-  return both;
-}
 
 export class Guest {
   machine!: Machine;

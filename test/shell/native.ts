@@ -30,7 +30,9 @@ export function runNatively(lines: readonly ShellLine[], busybox: Uint8Array): S
     mkdirSync(bin);
     writeFileSync(join(bin, "busybox"), busybox);
     chmodSync(join(bin, "busybox"), 0o755);
-    for (const applet of spawnSync(join(bin, "busybox"), ["--list"], { encoding: "utf8" }).stdout.trim().split("\n")) {
+    for (const applet of spawnSync(join(bin, "busybox"), ["--list"], { encoding: "utf8" })
+      .stdout.trim()
+      .split("\n")) {
       if (applet !== "busybox") symlinkSync("busybox", join(bin, applet));
     }
     return lines.map((line) => {

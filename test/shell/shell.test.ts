@@ -34,7 +34,8 @@ describe("the real Linux", () => {
     const now: Expected = Object.fromEntries(
       SHELL_LINES.map(({ name, script }, i) => [name, { script, ...results[i] }]),
     );
-    if (process.env["VITRINE_RECORD"] !== undefined) writeFileSync(EXPECTED, `${JSON.stringify(now, null, 1)}\n`);
+    if (process.env["VITRINE_RECORD"] !== undefined)
+      writeFileSync(EXPECTED, `${JSON.stringify(now, null, 1)}\n`);
     expect(now).toEqual(readExpected());
   });
 });
