@@ -40,10 +40,10 @@ static inline int wait_or_kill(int pid, long ms) {
 
 /*
  * Kills what the children of nobody may have left, and collects it. No fork is needed for it: there may be no room for one.
- * The saved user id leads back.
+ * The effective user id reaches them; the real and the saved one are such that they do not reach this process.
  */
 static inline void sweep(void) {
-  SYS(setresuid, NOBODY, NOBODY, 0);
+  SYS(setresuid, 1, NOBODY, 0);
   SYS(kill, -1, SIGKILL);
   SYS(setresuid, 0, 0, 0);
   while (SYS(wait4, -1, 0, WNOHANG, 0) > 0) {}
