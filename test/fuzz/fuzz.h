@@ -20,10 +20,11 @@ static inline unsigned long random_below(unsigned long limit) {
 
 #define NOBODY 65534
 
+/* Ends the process if it cannot: as any other user kill(-1) would reach what is not ours. */
 static inline void become_nobody(void) {
   SYS(setgroups, 0, 0);
   SYS(setresgid, NOBODY, NOBODY, NOBODY);
-  SYS(setresuid, NOBODY, NOBODY, NOBODY);
+  if (SYS(setresuid, NOBODY, NOBODY, NOBODY) != 0) exit_group(125);
 }
 
 /* Waits for the child; kills it after `ms`. Returns its status. */
@@ -43,7 +44,7 @@ static inline int wait_or_kill(int pid, long ms) {
  * The effective user id reaches them; the real and the saved one are such that they do not reach this process.
  */
 static inline void sweep(void) {
-  SYS(setresuid, 1, NOBODY, 0);
+  if (SYS(setresuid, 1, NOBODY, 0) != 0) exit_group(125);
   SYS(kill, -1, SIGKILL);
   SYS(setresuid, 0, 0, 0);
   while (SYS(wait4, -1, 0, WNOHANG, 0) > 0) {}
