@@ -35,7 +35,25 @@ import {
 } from "./far";
 import { portIn, portOut } from "./io";
 import { and, not, or, test, xor } from "./logic";
-import { aaa, aad, aam, aas, bound, daa, das, jcxz, lahf, loop, loope, loopne, sahf, salc, setCarry, setDirection, xlat } from "./misc";
+import {
+  aaa,
+  aad,
+  aam,
+  aas,
+  bound,
+  daa,
+  das,
+  jcxz,
+  lahf,
+  loop,
+  loope,
+  loopne,
+  sahf,
+  salc,
+  setCarry,
+  setDirection,
+  xlat,
+} from "./misc";
 import { cmovcc, lea, mov, movsx, movzx, push, setcc, xchg } from "./move";
 import { div, idiv, imul, imul1, mul } from "./muldiv";
 import { Op } from "./op";
@@ -43,42 +61,12 @@ import { rcl, rcr, rol, ror, sar, shl, shld, shr, shrd } from "./shift";
 import { performVector } from "./perform_vector";
 import { enter, leave, pop, popa, pusha } from "./stack";
 import { cmps, ins, lods, movs, outs, scas, stos } from "./string";
-import {
-  arpl,
-  cli,
-  clts,
-  cpuidInstruction,
-  hlt,
-  invlpg,
-  lldt,
-  lmsw,
-  loadRights,
-  loadTable,
-  ltr,
-  movFromCr,
-  movFromDr,
-  movToCr,
-  movToDr,
-  rdmsr,
-  rdpmc,
-  rdrand,
-  rdtsc,
-  readSegmentBase,
-  requireCpl0,
-  smsw,
-  sti,
-  storeSelector,
-  storeTable,
-  swapgs,
-  syscall,
-  sysenter,
-  sysexit,
-  sysret,
-  verify,
-  vmcall,
-  writeSegmentBase,
-  wrmsr,
-} from "./system";
+import { clts, invlpg, lmsw, movFromCr, movToCr, smsw } from "./control";
+import { movFromDr, movToDr } from "./debug_registers";
+import { readSegmentBase, swapgs, syscall, sysenter, sysexit, sysret, writeSegmentBase } from "./fast_call";
+import { rdmsr, wrmsr } from "./msr";
+import { cli, cpuidInstruction, hlt, rdpmc, rdrand, rdtsc, requireCpl0, sti, vmcall } from "./system";
+import { arpl, lldt, loadRights, loadTable, ltr, storeSelector, storeTable, verify } from "./tables";
 
 /** First Op of each page. */
 const PAGE: u32 = 32;
