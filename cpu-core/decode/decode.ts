@@ -512,7 +512,7 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
 /** Insn.extra of IMUL, SHLD, SHRD forms that carry an immediate. */
 export const HAS_IMMEDIATE: u32 = 1;
 
-/** String instructions: the source segment can be overridden, the destination is ES. */
+/** String instructions and XLAT: the source segment can be overridden, a destination is ES. */
 function decodeString(insn: Insn): void {
   insn.flags |= <u16>INSN_MEMORY;
   setSegment(insn, SEG_DS);

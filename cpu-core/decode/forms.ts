@@ -56,7 +56,7 @@ export const enum Form {
   Gv_Eb   = 39 << 12,
   Gv_Ew   = 40 << 12,
   Gv_Ed   = 41 << 12,
-  /** String instructions: byte, or operand size. */
+  /** String instructions and XLAT: byte, or operand size. */
   Xb      = 42 << 12,
   Xv      = 43 << 12,
   AL_DX   = 44 << 12,

@@ -63,7 +63,7 @@ export const ONE_BYTE: usize = memory.data<u32>([
   /* C8 */ Op.ENTER | Form.Iw_Ib | Is.Default64, Op.LEAVE | Form.Osz | Is.Default64, Op.RET_FAR | Form.Iw | Is.End, Op.RET_FAR | Form.Osz | Is.End,
   /* CC */ Op.INT3 | Form.None | Is.End, Op.INT | Form.Ib | Is.End, Op.INTO | Form.None | Is.Not64 | Is.End, Op.IRET | Form.Osz | Is.End,
   /* D0 */ Group.G2 | Form.Eb_1 | Is.Group, Group.G2 | Form.Ev_1 | Is.Group, Group.G2 | Form.Eb_CL | Is.Group, Group.G2 | Form.Ev_CL | Is.Group,
-  /* D4 */ Op.AAM | Form.Ib | Is.Not64, Op.AAD | Form.Ib | Is.Not64, Op.SALC | Form.None | Is.Not64, Op.XLAT | Form.None,
+  /* D4 */ Op.AAM | Form.Ib | Is.Not64, Op.AAD | Form.Ib | Is.Not64, Op.SALC | Form.None | Is.Not64, Op.XLAT | Form.Xb,
   /* D8 */ Op.X87 | Form.ESC, Op.X87 | Form.ESC, Op.X87 | Form.ESC, Op.X87 | Form.ESC,
   /* DC */ Op.X87 | Form.ESC, Op.X87 | Form.ESC, Op.X87 | Form.ESC, Op.X87 | Form.ESC,
   /* E0 */ Op.LOOPNE | Form.Jb | Is.Forced64 | Is.End, Op.LOOPE | Form.Jb | Is.Forced64 | Is.End, Op.LOOP | Form.Jb | Is.Forced64 | Is.End, Op.JCXZ | Form.Jb | Is.Forced64 | Is.End,
