@@ -51,6 +51,8 @@ const SERIAL_BUFFER_BYTES = 0x1_0000;
 
 /** Plugs that only an embedder in the same thread has (the command line, tests). */
 export interface MachineHooks {
+  /** The boot disk, in place of the one composed of boot loader, kernel and initial RAM disk. */
+  boot_disk?: Disk | null;
   /** A second disk beside the boot disk. */
   disk?: Disk | null;
   /** The CPU halted with interrupts off: only the reset button helps. What `halt` and a panic end in. */
@@ -215,13 +217,6 @@ export class Machine implements MachineApi {
 
   #build(config: MachineConfig): void {
     const { assets } = this;
-    const boot_disk = composeBootDisk({
-      mbr: assets.images.mbr,
-      loader: assets.images.loader,
-      kernel: config.kernel ?? assets.images.kernel,
-      initrd: config.initrd ?? assets.initramfs,
-      command_line: config.append,
-    });
     const random32 = config.clock === "virtual" ? seededEntropy(1) : hostEntropy();
     const core: Core = new Core(assets.core, config.memory_bytes, {
       portRead: (port, size) => ports.read(port, size),
@@ -235,7 +230,7 @@ export class Machine implements MachineApi {
     const clock: Clock =
       config.clock === "virtual" ? new VirtualClock(() => core.read64(CPU_COUNT_RETIRED)) : new RealClock();
     const timeline = new Timeline(clock);
-    const disks = [new MemoryDisk(boot_disk), this.hooks.disk ?? null] as const;
+    const disks = [this.hooks.boot_disk ?? this.#composeBootDisk(config), this.hooks.disk ?? null] as const;
     const board = new Board({ memory_bytes: config.memory_bytes, disks }, timeline, this.#wires(core));
     const ports = new GuestPorts(board.ports, clock);
     const machine = new GuestMachine(core, new GuestCpu(core, clock, random32), ports, board.mmio);
@@ -246,6 +241,18 @@ export class Machine implements MachineApi {
     this.hooks.attach?.({ board, ram: machine.ram, wake: () => this.#wake() });
     core.exports.set_translation_threshold(config.jit ? TRANSLATION_THRESHOLD : 0);
     this.#powered = { config, clock, board, core, machine, monitor, timeline, kernel, loop };
+  }
+
+  #composeBootDisk(config: MachineConfig): Disk {
+    const { images, initramfs } = this.assets;
+    const image = composeBootDisk({
+      mbr: images.mbr,
+      loader: images.loader,
+      kernel: config.kernel ?? images.kernel,
+      initrd: config.initrd ?? initramfs,
+      command_line: config.append,
+    });
+    return new MemoryDisk(image);
   }
 
   #wires(core: Core): BoardWires {
