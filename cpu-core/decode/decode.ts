@@ -7,7 +7,7 @@
  */
 import { CPU_RIP, CPU_ZERO, SEG_DS, SEG_FS, SEG_GS, SEG_SS } from "../abi/state";
 import { Op } from "../ops/op";
-import { CODE_32, CODE_64, isProtected } from "../state/mode";
+import { CODE_32, CODE_64 } from "../state/mode";
 import { Form, Is } from "./forms";
 import { Group, GROUPS } from "./groups";
 import {
@@ -25,6 +25,7 @@ import {
   INSN_LOCK,
   INSN_MEMORY,
   INSN_OPERAND_16,
+  INSN_PROTECTED,
   INSN_REP,
   INSN_REPNE,
   INSN_REX,
@@ -35,6 +36,7 @@ import {
 } from "./insn";
 import { ONE_BYTE, TWO_BYTE } from "./opcodes";
 import { simdRow0F, simdRow0F38, simdRow0F3A } from "./opcodes_simd";
+import { isX87 } from "./x87_forms";
 
 export const enum Decoded {
   OK = 0,
@@ -234,37 +236,17 @@ function decodeOffset(insn: Insn): void {
 }
 
 /** Register form rows of 0F 01: the whole ModRM byte names the instruction. SDM vol 2 table A-6. */
-function row0F01Register(): u32 {
+function row0F01Register(prefix: u32): u32 {
   switch (modrm) {
-    case 0xc1: return Op.VMCALL | Form.M | Is.End; // prettier-ignore
-    case 0xca: return Op.CLAC | Form.M; // prettier-ignore
-    case 0xcb: return Op.STAC | Form.M; // prettier-ignore
-    case 0xd0: return Op.XGETBV | Form.M; // prettier-ignore
-    case 0xd1: return Op.XSETBV | Form.M | Is.End; // prettier-ignore
+    case 0xc1: return prefix == 0 ? Op.VMCALL | Form.M | Is.End : 0; // prettier-ignore
+    case 0xca: return prefix == 0 ? Op.CLAC | Form.M : 0; // prettier-ignore
+    case 0xcb: return prefix == 0 ? Op.STAC | Form.M : 0; // prettier-ignore
+    case 0xd0: return prefix == 0 ? Op.XGETBV | Form.M : 0; // prettier-ignore
+    case 0xd1: return prefix == 0 ? Op.XSETBV | Form.M | Is.End : 0; // prettier-ignore
     case 0xf8: return mode == CODE_64 ? Op.SWAPGS | Form.M : 0; // prettier-ignore
     case 0xf9: return Op.RDTSCP | Form.M | Is.End; // prettier-ignore
   }
-  return load<u32>(GROUPS + (((<u32>Group.G7R << 3) | ((modrm >> 3) & 7)) << 2));
-}
-
-/** The row of a group, with the form of the naming opcode if it has none of its own. */
-function groupRow(row: u32, repeat: u32): u32 {
-  const group = row & OP_MASK;
-  const reg = (modrm >> 3) & 7;
-  let found: u32;
-  if (isRegisterForm()) {
-    switch (group) {
-      case Group.G7: found = row0F01Register(); break; // prettier-ignore
-      case Group.G9: found = repeat == 0 ? load<u32>(GROUPS + (((<u32>Group.G9R << 3) | reg) << 2)) : 0; break; // prettier-ignore
-      case Group.G15: found = load<u32>(GROUPS + ((((repeat == INSN_REP && mode == CODE_64 ? <u32>Group.G15R_F3 : <u32>Group.G15R) << 3) | reg) << 2)); break; // prettier-ignore
-      default: found = load<u32>(GROUPS + (((group << 3) | reg) << 2)); break; // prettier-ignore
-    }
-  } else {
-    found = load<u32>(GROUPS + (((group << 3) | reg) << 2));
-  }
-  if (found == 0) return 0;
-  if ((found & FORM_MASK) == 0) found |= row & FORM_MASK;
-  return found | (row & Is.Protected);
+  return inGroup(Group.G7R, (modrm >> 3) & 7);
 }
 
 /** Which prefix selects the row of a vector opcode: 0 none, 1 66, 2 F3, 3 F2. SDM vol 2 "Opcode Extensions". */
@@ -273,6 +255,32 @@ function mandatoryPrefix(flags: u32): u32 {
   if ((flags & INSN_REP) != 0) return 2;
   if ((flags & INSN_OPERAND_16) != 0) return 1;
   return 0;
+}
+
+/** The row of a group, with the form of the naming opcode if it has none of its own. */
+function groupRow(row: u32, prefix: u32): u32 {
+  const group = row & OP_MASK;
+  const reg = (modrm >> 3) & 7;
+  let found: u32;
+  if (isRegisterForm()) {
+    switch (group) {
+      case Group.G7: found = row0F01Register(prefix); break; // prettier-ignore
+      case Group.G9: found = prefix < 2 ? inGroup(Group.G9R, reg) : 0; break; // prettier-ignore
+      case Group.G15: found = prefix == 0 ? inGroup(Group.G15R, reg) : prefix == 2 && mode == CODE_64 ? inGroup(Group.G15R_F3, reg) : 0; break; // prettier-ignore
+      default: found = inGroup(group, reg); break; // prettier-ignore
+    }
+  } else {
+    found = group == <u32>Group.G15 && prefix != 0 ? 0 : inGroup(group, reg);
+  }
+  if (found == 0) return 0;
+  if ((found & FORM_MASK) == 0) found |= row & FORM_MASK;
+  return found | (row & (Is.Not64 | Is.Protected));
+}
+
+// prettier-ignore
+@inline
+function inGroup(group: u32, reg: u32): u32 {
+  return load<u32>(GROUPS + (((group << 3) | reg) << 2));
 }
 
 function undefined(insn: Insn): void {
@@ -359,9 +367,12 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
       const repeated = (flags & (INSN_REP | INSN_REPNE)) != 0;
       // BC, BD, B8 with F3 are other instructions (TZCNT, LZCNT, POPCNT); AE is shared between the maps.
       if (row == 0 || opcode == 0xae || (repeated && (opcode & 0xf8) == 0xb8)) {
-        let reg: u32 = 0;
-        if (opcode == 0xae || (opcode >= 0x71 && opcode <= 0x73)) reg = at < limit ? <u32>load<u8>(at) : 0;
-        const vector = simdRow0F(opcode, mandatoryPrefix(flags), reg);
+        let next: u32 = 0;
+        if (opcode == 0xae || (opcode >= 0x71 && opcode <= 0x73)) {
+          if (at < limit) next = load<u8>(at);
+          else ranOut = true;
+        }
+        const vector = simdRow0F(opcode, mandatoryPrefix(flags), next);
         if (vector != 0) row = vector;
       }
     }
@@ -382,7 +393,7 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
     modrm = fetch8();
     insn.modrm = <u8>modrm;
     if ((row & Is.Group) != 0) {
-      row = groupRow(row, flags & (INSN_REP | INSN_REPNE));
+      row = groupRow(row, mandatoryPrefix(flags));
       form = row & FORM_MASK;
     }
   } else {
@@ -391,13 +402,15 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
 
   // Operand size.
   operandBytes = mode == CODE_64 ? (operand16 ? 2 : 4) : (mode == CODE_32) != operand16 ? 4 : 2;
+  if ((row & Is.No16) != 0) operandBytes = 4;
   if (mode == CODE_64) {
-    if ((rex & 8) != 0 && (row & Is.NoRexW) == 0) operandBytes = 8;
+    if ((rex & 8) != 0) operandBytes = (row & Is.NoRexW) == 0 ? 8 : 4;
     else if ((row & Is.Forced64) != 0) operandBytes = 8;
     else if ((row & Is.Default64) != 0) operandBytes = operand16 ? 2 : 8;
   }
   if ((rex & 8) != 0) flags |= INSN_REX_W;
   if ((row & Is.End) != 0) flags |= INSN_ENDS_BLOCK;
+  if ((row & Is.Protected) != 0) flags |= INSN_PROTECTED;
   insn.flags = <u16>flags;
 
   let op = row & OP_MASK;
@@ -495,9 +508,10 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
     ((row & Is.Memory) != 0 && (insn.flags & <u16>INSN_MEMORY) == 0) ||
     ((row & Is.Register) != 0 && (insn.flags & <u16>INSN_MEMORY) != 0) ||
     ((flags & INSN_LOCK) != 0 && ((row & Is.Lockable) == 0 || insn.dst != <u8>OPERAND_MEMORY)) ||
-    ((row & Is.Protected) != 0 && !isProtected()) ||
     (form == <u32>Form.Sw_Ew && (insn.dst == 1 || insn.dst > 5)) ||
-    (form == <u32>Form.Ev_Sw && insn.src > 5)
+    (form == <u32>Form.Ev_Sw && insn.src > 5) ||
+    (form == <u32>Form.ESC && !isX87(opcode & 7, modrm)) ||
+    (form == <u32>Form.Rd_Cd && !isSystemRegister(op, insn.src))
   ) {
     undefined(insn);
   } else if (op == Op.UD) {
@@ -507,6 +521,12 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
   if (!hasModrm && op == Op.PUSH_SREG) insn.src = <u8>((opcode >> 3) & 7);
   if (!hasModrm && op == Op.POP_SREG) insn.dst = <u8>((opcode >> 3) & 7);
   return Decoded.OK;
+}
+
+/** Whether MOV to or from a control or debug register names one that there is. */
+function isSystemRegister(op: u32, number: u32): bool {
+  if (op == Op.MOV_FROM_DR || op == Op.MOV_TO_DR) return number < 8;
+  return number == 0 || (number >= 2 && number <= 4) || number == 8;
 }
 
 /** Insn.extra of IMUL, SHLD, SHRD forms that carry an immediate. */

@@ -124,6 +124,8 @@ export const enum Is {
   Protected = 1 << 28,
   /** The low four bits of the opcode are a condition. */
   Condition = 1 << 29,
-  /** REX.W has no effect (the operand is fixed at 32 bits or less). */
+  /** Not more than 32 bits: REX.W takes the effect of 66 away, and has none else. */
   NoRexW    = 1 << 30,
+  /** 32 bits, or 64 with REX.W: 66 has no effect. */
+  No16      = 1 << 31,
 }

@@ -44,5 +44,5 @@ export const GROUPS: usize = memory.data<u32>([
   /* 7 register: the rm field decides further (decode.ts) */ 0, 0, 0, 0, Op.SMSW | Form.Ev, 0, Op.LMSW | Form.Ew | Is.End, 0,
   /* 9 register */ 0, 0, 0, 0, 0, 0, Op.RDRAND | Form.Ev, Op.RDSEED | Form.Ev,
   /* 15 register */ 0, 0, 0, 0, 0, Op.FENCE | Form.M, Op.FENCE | Form.M, Op.FENCE | Form.M,
-  /* 15 register, F3 */ Op.RDFSBASE | Form.Ev, Op.RDGSBASE | Form.Ev, Op.WRFSBASE | Form.Ev, Op.WRGSBASE | Form.Ev, 0, 0, 0, 0,
+  /* 15 register, F3 */ Op.RDFSBASE | Form.Ev | Is.No16, Op.RDGSBASE | Form.Ev | Is.No16, Op.WRFSBASE | Form.Ev | Is.No16, Op.WRGSBASE | Form.Ev | Is.No16, 0, 0, 0, 0,
 ]);

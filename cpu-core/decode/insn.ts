@@ -39,6 +39,7 @@ export const INSN_SEGMENT_GIVEN: u32 = 1 << 8; // a segment override was given
 export const INSN_REX: u32 = 1 << 9; // any REX prefix was given
 export const INSN_CODE_SHIFT: u32 = 10; // bits 10-11: CODE_16, CODE_32, CODE_64
 export const INSN_ADDRESS_SHIFT: u32 = 12; // bits 12-13: 1, 2, 3 for 16, 32, 64-bit addresses
+export const INSN_PROTECTED: u32 = 1 << 14; // #UD in real and virtual-8086 mode
 
 /** How an effective address becomes a linear one. */
 export const EA_64: u32 = 0; // 64-bit, no segment base

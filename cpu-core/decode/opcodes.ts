@@ -79,7 +79,7 @@ export const ONE_BYTE: usize = memory.data<u32>([
 // prettier-ignore
 export const TWO_BYTE: usize = memory.data<u32>([
   /* 00 */ Group.G6 | Form.Ew | Is.Group | Is.Protected, Group.G7 | Form.M | Is.Group, Op.LAR | Form.Gv_Ew | Is.Protected, Op.LSL | Form.Gv_Ew | Is.Protected,
-  /* 04 */ 0, Op.SYSCALL | Form.None | Is.End, Op.CLTS | Form.None | Is.End, Op.SYSRET | Form.Osz | Is.End,
+  /* 04 */ 0, Op.SYSCALL | Form.None | Is.End, Op.CLTS | Form.None | Is.End, Op.SYSRET | Form.Osz | Is.No16 | Is.End,
   /* 08 */ Op.INVD | Form.None, Op.INVD | Form.None, 0, Op.UD | Form.None | Is.End,
   /* 0C */ 0, Op.NOP | Form.Ev, 0, 0,
   /* 10 */ 0, 0, 0, 0, 0, 0, 0, 0,
@@ -88,7 +88,7 @@ export const TWO_BYTE: usize = memory.data<u32>([
   /* 20 */ Op.MOV_FROM_CR | Form.Rd_Cd, Op.MOV_FROM_DR | Form.Rd_Cd, Op.MOV_TO_CR | Form.Rd_Cd | Is.End, Op.MOV_TO_DR | Form.Rd_Cd | Is.End,
   /* 24 */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   /* 30 */ Op.WRMSR | Form.None | Is.End, Op.RDTSC | Form.None | Is.End, Op.RDMSR | Form.None | Is.End, Op.RDPMC | Form.None,
-  /* 34 */ Op.SYSENTER | Form.None | Is.End | Is.Protected, Op.SYSEXIT | Form.Osz | Is.End | Is.Protected, 0, 0,
+  /* 34 */ Op.SYSENTER | Form.None | Is.End, Op.SYSEXIT | Form.Osz | Is.No16 | Is.End, 0, 0,
   /* 38 */ 0, 0, 0, 0, 0, 0, 0, 0,
   /* 40 */ Op.CMOVCC | Form.Gv_Ev | Is.Condition, Op.CMOVCC | Form.Gv_Ev | Is.Condition, Op.CMOVCC | Form.Gv_Ev | Is.Condition, Op.CMOVCC | Form.Gv_Ev | Is.Condition,
   /* 44 */ Op.CMOVCC | Form.Gv_Ev | Is.Condition, Op.CMOVCC | Form.Gv_Ev | Is.Condition, Op.CMOVCC | Form.Gv_Ev | Is.Condition, Op.CMOVCC | Form.Gv_Ev | Is.Condition,

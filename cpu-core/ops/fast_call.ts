@@ -1,5 +1,6 @@
 /** Fast system calls, SWAPGS, and the FS and GS bases. SDM vol 3A "Fast System Calls". */
 import {
+  CR0_PE,
   CR4_FSGSBASE,
   EFER_SCE,
   FLAG_IF,
@@ -69,7 +70,9 @@ export function sysret<T>(): void {
   cpu().rip = to64 ? target : target & 0xffff_ffff;
 }
 
+/** SYSENTER: #GP in real mode. */
 export function sysenter(): void {
+  if ((cpu().cr0 & CR0_PE) == 0) raiseGP(0);
   const cs = <u32>cpu().sysenterCs & 0xfffc;
   if (cs == 0) raiseGP(0);
   const to64 = isLongMode();
@@ -79,7 +82,9 @@ export function sysenter(): void {
   writeReg<u64>(RSP << 3, to64 ? cpu().sysenterEsp : cpu().sysenterEsp & 0xffff_ffff);
 }
 
+/** SYSEXIT: REX.W returns to 64-bit code. #GP in real mode. */
 export function sysexit<T>(): void {
+  if ((cpu().cr0 & CR0_PE) == 0) raiseGP(0);
   requireCpl0();
   const cs = <u32>cpu().sysenterCs & 0xfffc;
   if (cs == 0) raiseGP(0);

@@ -5,10 +5,11 @@
  * tier, and translated code calls perform() for it.
  */
 import { SEG_FS, SEG_GS, SEG_LDTR, SEG_TR } from "../abi/state";
-import { Insn } from "../decode/insn";
+import { Insn, INSN_PROTECTED } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
 import { raiseGP, raiseUD } from "../interrupts/raise";
 import { cpu } from "../state/cpu";
+import { isProtected } from "../state/mode";
 import { getCF } from "../state/rflags";
 import { adc, add, cmp, dec, inc, neg, sbb, sub } from "./arith";
 import { cmpxchg, cmpxchgPair, xadd } from "./atomic";
@@ -382,6 +383,7 @@ function performRare(insn: Insn): void {
 
 // prettier-ignore
 function performSegment(insn: Insn): void {
+  if ((insn.flags & <u16>INSN_PROTECTED) != 0 && !isProtected()) raiseUD();
   switch (<u32>insn.code >> 2) {
     case Op.MOV_TO_SREG: movToSreg(insn); return;
     case Op.INT: int(insn); return;

@@ -282,7 +282,6 @@ function registerForm(insn: Insn, page: u32, reg: u32, i: u32): void {
       else arithmetic(reg, i, i, false);
       return;
     case 6: // DE: the same, and pop
-      if (reg == 3 && i != 1) raiseUD();
       begin(insn);
       notePointers(insn);
       if (reg == 2) compareRegisters(i, false, 1);
@@ -311,8 +310,6 @@ function registerForm(insn: Insn, page: u32, reg: u32, i: u32): void {
           clearExceptions();
         } else if (i == 3) {
           initialiseX87();
-        } else if (i > 4) {
-          raiseUD();
         }
         // FENI, FDISI, FSETPM: 8087 and 80287 instructions, without effect since.
       } else if (reg == 5 || reg == 6) {
@@ -363,7 +360,6 @@ function registerForm(insn: Insn, page: u32, reg: u32, i: u32): void {
           storeRegister(insn, i, true);
           return;
         case 4: // FNSTSW AX
-          if (i != 0) raiseUD();
           writeReg<u16>(0, cpu().x87Status);
           return;
         case 5: // FUCOMIP
@@ -399,7 +395,6 @@ function registerFormD9(insn: Insn, reg: u32, i: u32): void {
       exchange(insn, i);
       return;
     case 2: // FNOP
-      if (i != 0) raiseUD();
       raisePending();
       notePointers(insn);
       return;
@@ -407,7 +402,6 @@ function registerFormD9(insn: Insn, reg: u32, i: u32): void {
       storeRegister(insn, i, true);
       return;
     case 4:
-      if (i == 2 || i == 3 || i > 5) raiseUD();
       begin(insn);
       notePointers(insn);
       if (i == 0) changeSign();
@@ -416,7 +410,6 @@ function registerFormD9(insn: Insn, reg: u32, i: u32): void {
       else examine();
       return;
     case 5: // constants
-      if (i == 7) raiseUD();
       begin(insn);
       notePointers(insn);
       loadConstant(i);
