@@ -19,10 +19,11 @@ import { setRamBytes } from "./mmu/physical";
 import { clearTlb, flushTlb, invalidatePage } from "./mmu/tlb";
 import { unwound } from "./run";
 import { writeCr0, writeCr3, writeCr4 } from "./ops/control";
-import { readMsr, writeMsr } from "./ops/msr";
+import { MISC_ENABLE_RESET, readMsr, writeMsr } from "./ops/msr";
 import { cpu, cpuBase, writeReg } from "./state/cpu";
 import { updateMode } from "./state/mode";
 import { materializeFlags } from "./state/rflags";
+import { MXCSR_DEFAULT } from "./state/simd";
 import { setSegment } from "./state/segments";
 
 export { run } from "./run";
@@ -45,7 +46,9 @@ export function reset(ramBytes: u32): void {
   state.pat = 0x0007_0406_0007_0406;
   state.apicBase = 0xfee0_0100;
   state.x87Control = 0x40;
-  state.mxcsr = 0x1f80;
+  state.miscEnable = MISC_ENABLE_RESET;
+  state.mxcsr = MXCSR_DEFAULT;
+  state.xcr0 = 1;
   for (let i: u32 = 0; i < 6; i++) setSegment(i, 0, 0x93, 0, 0xffff);
   setSegment(SEG_CS, 0xf000, 0x9b, 0xffff_0000, 0xffff);
   setSegment(SEG_LDTR, 0, 0x82, 0, 0xffff);

@@ -16,6 +16,7 @@ import { Op } from "./ops/op";
 import { performHot, performOther } from "./ops/perform";
 import { getThreshold, translate } from "./jit/translate";
 import { cpu, cpuBase } from "./state/cpu";
+import { updateMode } from "./state/mode";
 import { isExitRequested, takeExit } from "./state/exit";
 
 const CONTINUE: u32 = 0xffff_ffff;
@@ -138,6 +139,7 @@ export function unwound(): void {
     state.insn = 0;
     countRetired(state.cpl);
   }
+  updateMode(); // an implicit supervisor access may have been under way (mmu/access.ts)
   state.blockEnd = 0;
   raised = true;
 }

@@ -4,7 +4,7 @@
  *     0x0000_0000  nothing: a null pointer stays harmless
  *     0x0000_1000  CpuState, one STATE_SIZE for each CPU             (abi/state.ts)
  *     0x0001_0000  the core's own static data                       (asc --memoryBase)
- *     0x0020_0000  TLB: user half, then supervisor half             (mmu/tlb.ts)
+ *     0x0020_0000  TLB, a part for each kind of rights              (mmu/tlb.ts)
  *     0x0030_0000  page flags: one byte for each 4 KiB from ROM_BASE (mmu/physical.ts)
  *     0x0040_0000  jump cache, block table, decoded blocks          (interpreter/block.ts)
  *     0x0240_0000  translator's buffers                             (jit/)

@@ -6,6 +6,7 @@
  *     0x280  control registers, MSRs, debug registers
  *     0x400  x87, then XMM0-15, MXCSR
  *     0x600  upper halves of YMM0-15
+ *     0x700  MTRRs
  *     0x800  the run loop's own words and the interrupt lines
  *     0x900  counters
  *     0xa00  scratch of the current instruction
@@ -74,6 +75,8 @@ export const CPU_PAT: u32 = 0x2f0;
 export const CPU_APIC_BASE: u32 = 0x2f8;
 export const CPU_DR: u32 = 0x300; // 8 x u64
 export const CPU_MISC_ENABLE: u32 = 0x340;
+export const CPU_XCR0: u32 = 0x348; // u32
+export const CPU_PDPTE: u32 = 0x350; // 4 x u64; the PDPTE registers of PAE paging
 
 export const CPU_X87_REGISTERS: u32 = 0x400; // 8 x 16 bytes, physical R0-R7: mantissa u64, sign and exponent u16
 export const CPU_X87_CONTROL: u32 = 0x480; // u16 FCW
@@ -88,6 +91,10 @@ export const CPU_MXCSR: u32 = 0x49c; // u32
 export const CPU_XMM: u32 = 0x500; // 16 x 16 bytes
 export const CPU_YMM_HIGH: u32 = 0x600; // 16 x 16 bytes
 
+export const CPU_MTRR_DEF_TYPE: u32 = 0x700; // u64
+export const CPU_MTRR_VARIABLE: u32 = 0x708; // 8 pairs of u64: PHYSBASE, PHYSMASK
+export const CPU_MTRR_FIXED: u32 = 0x788; // 11 x u64: 64K, 2 of 16K, 8 of 4K
+
 export const CPU_EVENTS: u32 = 0x800; // u32; non-zero: run() looks before the next block (EVENT_*)
 export const CPU_INSN: u32 = 0x804; // u32; the Insn being executed
 export const CPU_BLOCK_END: u32 = 0x808; // u32; where the current block's Insns end; 0 leaves it after the current one
@@ -95,7 +102,7 @@ export const CPU_BUDGET: u32 = 0x80c; // i32; instructions left in this run()
 export const CPU_SHADOW: u32 = 0x810; // u32; interrupts held off for one instruction after STI, MOV SS, POP SS
 export const CPU_TLB_GENERATION: u32 = 0x814; // u32; the low 12 bits of every valid tag
 export const CPU_MODE: u32 = 0x818; // u32; MODE_* : what decoding and address translation depend on
-export const CPU_TLB_HALF: u32 = 0x81c; // u32; address of the TLB half that the CPL uses
+export const CPU_TLB_PART: u32 = 0x81c; // u32; address of the TLB part that accesses use (mmu/tlb.ts)
 export const CPU_HALTED: u32 = 0x820; // u32
 export const CPU_RUN_BLOCK: u32 = 0x824; // u32; first Insn of the current block
 export const CPU_RAISED_VECTOR: u32 = 0x828; // u32; set by raise() before it unwinds
@@ -179,12 +186,24 @@ export const EFER_NXE: u32 = 1 << 11;
 
 /** Model-specific registers. SDM vol 4 "Architectural MSRs". */
 export const MSR_TSC: u32 = 0x10;
+export const MSR_P5_MC_ADDR: u32 = 0;
+export const MSR_P5_MC_TYPE: u32 = 1;
+export const MSR_PLATFORM_ID: u32 = 0x17;
 export const MSR_APIC_BASE: u32 = 0x1b;
+export const MSR_BIOS_SIGN_ID: u32 = 0x8b;
+export const MSR_MTRRCAP: u32 = 0xfe;
 export const MSR_SYSENTER_CS: u32 = 0x174;
 export const MSR_SYSENTER_ESP: u32 = 0x175;
 export const MSR_SYSENTER_EIP: u32 = 0x176;
+export const MSR_MCG_CAP: u32 = 0x179;
+export const MSR_MCG_STATUS: u32 = 0x17a;
 export const MSR_MISC_ENABLE: u32 = 0x1a0;
+export const MSR_MTRR_PHYSBASE0: u32 = 0x200;
+export const MSR_MTRR_FIX64K_00000: u32 = 0x250;
+export const MSR_MTRR_FIX16K_80000: u32 = 0x258;
+export const MSR_MTRR_FIX4K_C0000: u32 = 0x268;
 export const MSR_PAT: u32 = 0x277;
+export const MSR_MTRR_DEF_TYPE: u32 = 0x2ff;
 export const MSR_EFER: u32 = 0xc000_0080;
 export const MSR_STAR: u32 = 0xc000_0081;
 export const MSR_LSTAR: u32 = 0xc000_0082;

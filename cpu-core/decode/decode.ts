@@ -270,7 +270,8 @@ function groupRow(row: u32, prefix: u32): u32 {
       default: found = inGroup(group, reg); break; // prettier-ignore
     }
   } else {
-    found = group == <u32>Group.G15 && prefix != 0 ? 0 : inGroup(group, reg);
+    const isPlain = group == <u32>Group.G15 || (group == <u32>Group.G9 && reg != 1); // XSAVEC, not CMPXCHG8B
+    found = isPlain && prefix != 0 ? 0 : inGroup(group, reg);
   }
   if (found == 0) return 0;
   if ((found & FORM_MASK) == 0) found |= row & FORM_MASK;

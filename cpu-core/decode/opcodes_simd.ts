@@ -170,11 +170,13 @@ function shiftGroup(op: u32, prefix: u32, next: u32): u32 {
   return prefix == 0 ? (op + (Simd.SHIFT_IMM_W_MMX - Simd.SHIFT_IMM_W)) | Form.Q_Ib : op | Form.W_Ib;
 }
 
-/** Group 15 with a memory operand and no prefix: FXSAVE, FXRSTOR, LDMXCSR, STMXCSR. */
+/** Group 15 with a memory operand: FXSAVE, FXRSTOR, LDMXCSR, STMXCSR, XSAVE, XRSTOR, XSAVEOPT, CLFLUSH; with 66 CLFLUSHOPT. */
 function stateGroup(prefix: u32, next: u32): u32 {
-  if (prefix != 0 || next >= 0xc0) return 0;
+  if (prefix > 1 || next >= 0xc0) return 0;
   const which = (next >> 3) & 7;
-  return which < 4 ? (Simd.FXSAVE + which) | Form.M | Is.Memory : 0;
+  if (which == 7) return Op.CLFLUSH | Form.M | Is.Memory;
+  if (prefix != 0) return 0;
+  return (which < 4 ? Simd.FXSAVE + which : Op.XSAVE + which - 4) | Form.M | Is.Memory;
 }
 
 /** 0F 38 map. */
@@ -210,6 +212,9 @@ export function simdRow0F38(opcode: u32, prefix: u32): u32 {
     case 0x38: case 0x39: case 0x3a: case 0x3b: case 0x3c: case 0x3d: case 0x3e: case 0x3f: return xmmOnly(prefix, Simd.PMINSB + (opcode & 7));
     case 0x40: return xmmOnly(prefix, Simd.PMULLD);
     case 0x41: return xmmOnly(prefix, Simd.PHMINPOSUW);
+    case 0x82: return prefix == 1 ? Op.INVPCID | Form.Gv_M | Is.Memory | Is.No16 | Is.Forced64 | Is.End : 0;
+    case 0xdb: return xmmOnly(prefix, Simd.AESIMC);
+    case 0xdc: case 0xdd: case 0xde: case 0xdf: return xmmOnly(prefix, Simd.AESENC + (opcode & 3));
     case 0xf0: return prefix == 3 ? Op.CRC32 | Form.Gd_Eb : prefix < 2 ? Op.MOVBE | Form.Gv_Ev | Is.Memory : 0;
     case 0xf1: return prefix == 3 ? Op.CRC32 | Form.Gd_Ev : prefix < 2 ? Op.MOVBE | Form.Ev_Gv | Is.Memory : 0;
   }
@@ -245,10 +250,12 @@ export function simdRow0F3A(opcode: u32, prefix: u32): u32 {
     case 0x40: return withImmediate(prefix, Simd.DPPS, Form.V_W_Ib);
     case 0x41: return withImmediate(prefix, Simd.DPPD, Form.V_W_Ib);
     case 0x42: return withImmediate(prefix, Simd.MPSADBW, Form.V_W_Ib);
+    case 0x44: return withImmediate(prefix, Simd.PCLMULQDQ, Form.V_W_Ib);
     case 0x60: return withImmediate(prefix, Simd.PCMPESTRM, Form.V_W_Ib);
     case 0x61: return withImmediate(prefix, Simd.PCMPESTRI, Form.V_W_Ib);
     case 0x62: return withImmediate(prefix, Simd.PCMPISTRM, Form.V_W_Ib);
     case 0x63: return withImmediate(prefix, Simd.PCMPISTRI, Form.V_W_Ib);
+    case 0xdf: return withImmediate(prefix, Simd.AESKEYGENASSIST, Form.V_W_Ib);
   }
   return 0;
 }

@@ -22,7 +22,7 @@ import {
   CPU_RIP,
   CPU_SEGMENTS,
   CPU_TLB_GENERATION,
-  CPU_TLB_HALF,
+  CPU_TLB_PART,
   FLAG_CF,
   RSP,
   SEGMENT_BASE,
@@ -479,7 +479,7 @@ function linearLocal(insn: Insn): u32 {
 /** Leaves on the wasm stack whether the TLB has `va` for an access of `bytes` bytes; `entry` gets the entry's place. */
 function testTlb(va: u32, entry: u32, bytes: u32, tag: u32): void {
   get(CPU);
-  memoryOp(W.I32_LOAD, CPU_TLB_HALF);
+  memoryOp(W.I32_LOAD, CPU_TLB_PART);
   get(va);
   i64Const(12);
   emit(W.I64_SHR_U);

@@ -9,7 +9,7 @@ import { invalidateCode } from "../interpreter/block";
 import { cpu } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
 import { isRom, isVram, markDirty, pageFlags, readPhysical, writePhysical } from "./physical";
-import { ADDEND, TAG_READ, TAG_WRITE, TLB_SUPERVISOR, TLB_USER, tlbEntry, translateIn, translatedPhysical, wantedTag } from "./tlb";
+import { ADDEND, TAG_READ, TAG_WRITE, TLB_SUPERVISOR, tlbEntry, translateIn, translatedPhysical, wantedTag } from "./tlb";
 import { Access } from "./walk";
 
 /** Reads `T` at linear address `va`, or raises #PF, #GP, #SS. */
@@ -37,8 +37,7 @@ export function checkCanonical(va: u64): void {
 
 /** Translates with the rights of the current privilege level; see translateIn(). */
 export function translate(va: u64, access: Access): u32 {
-  const half = cpu().tlbHalf;
-  return translateIn(half, va, access, half == TLB_USER);
+  return translateIn(cpu().tlbPart, va, access);
 }
 
 function crosses(va: u64, size: u32): bool {
@@ -166,23 +165,26 @@ export function checkReadable(va: u64, size: u32): void {
   else translate(va, Access.READ);
 }
 
-/** Reads with supervisor rights whatever the CPL: descriptor tables, TSS, interrupt stacks. */
+/**
+ * Reads with supervisor rights whatever the CPL, and whatever RFLAGS.AC is: descriptor tables, TSS, interrupt stacks. SDM vol 3A
+ * "Determination of Access Rights": implicit supervisor-mode accesses.
+ */
 export function readSystem<T>(va: u64): T {
-  const half = cpu().tlbHalf;
-  if (half != TLB_SUPERVISOR) {
-    // A fault unwinds with the half still switched; deliver.ts sets it from the CPL again.
-    cpu().tlbHalf = TLB_SUPERVISOR;
+  const part = cpu().tlbPart;
+  if (part != TLB_SUPERVISOR) {
+    // A fault unwinds with the part still switched; unwound() sets it right again.
+    cpu().tlbPart = TLB_SUPERVISOR;
     const value = read<T>(va);
-    cpu().tlbHalf = half;
+    cpu().tlbPart = part;
     return value;
   }
   return read<T>(va);
 }
 
-/** Writes with supervisor rights whatever the CPL. */
+/** Writes as readSystem() reads. */
 export function writeSystem<T>(va: u64, value: T): void {
-  const half = cpu().tlbHalf;
-  cpu().tlbHalf = TLB_SUPERVISOR;
+  const part = cpu().tlbPart;
+  cpu().tlbPart = TLB_SUPERVISOR;
   write<T>(va, value);
-  cpu().tlbHalf = half;
+  cpu().tlbPart = part;
 }

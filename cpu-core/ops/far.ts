@@ -257,6 +257,7 @@ function returnFlags<T>(flags: u32, cpl: u32): void {
   if (sizeof<T>() >= 4) mask |= FLAG_RF;
   cpu().rflags = (old & ~mask) | (flags & mask) | 2;
   cpu().flagsOp = FlagsOf.RFLAGS;
+  if (((cpu().rflags ^ old) & FLAG_AC) != 0) updateMode();
 }
 
 /** IRET, IRETD, IRETQ. SDM vol 2 "IRET". */
@@ -283,6 +284,7 @@ export function popf<T>(insn: Insn): void {
   const mask = writableFlags(sizeof<T>(), cpu().cpl, (old >> 12) & 3) & ~(FLAG_VIF | FLAG_VIP);
   cpu().rflags = ((old & ~mask) | (flags & mask) | 2) & ~FLAG_RF;
   if (cpu().cpl == 0) cpu().rflags &= ~(FLAG_VIF | FLAG_VIP);
+  if (((cpu().rflags ^ old) & FLAG_AC) != 0) updateMode();
 }
 
 /** PUSHF: VM and RF read as 0. */

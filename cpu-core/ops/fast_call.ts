@@ -15,6 +15,7 @@ import {
 } from "../abi/state";
 import { Insn } from "../decode/insn";
 import { raiseGP, raiseUD } from "../interrupts/raise";
+import { isCanonical } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { ATTRIBUTE_DB, ATTRIBUTE_L, CODE_64, isLongMode, updateMode } from "../state/mode";
 import { FlagsOf, materializeFlags } from "../state/rflags";
@@ -62,7 +63,7 @@ export function sysret<T>(): void {
   requireCpl0();
   const to64 = sizeof<T>() == 8;
   const target = readReg<u64>(CX);
-  if (to64 && <u64>((<i64>(target << 16)) >> 16) != target) raiseGP(0);
+  if (to64 && !isCanonical(target)) raiseGP(0);
   cpu().rflags = (<u32>readReg<u64>(11 << 3) & 0x3c7fd7) | 2;
   cpu().flagsOp = FlagsOf.RFLAGS;
   const selector = <u32>(cpu().star >> 48) & 0xffff;
@@ -91,6 +92,7 @@ export function sysexit<T>(): void {
   const to64 = sizeof<T>() == 8;
   const target = readReg<u64>(DX);
   const stack = readReg<u64>(CX);
+  if (to64 && (!isCanonical(target) || !isCanonical(stack))) raiseGP(0);
   enterFlat((cs + (to64 ? 32 : 16)) | 3, (cs + (to64 ? 40 : 24)) | 3, 3, to64);
   cpu().rip = to64 ? target : target & 0xffff_ffff;
   writeReg<u64>(RSP << 3, to64 ? stack : stack & 0xffff_ffff);
@@ -112,6 +114,6 @@ export function readSegmentBase<T>(insn: Insn, index: u32): void {
 export function writeSegmentBase<T>(insn: Insn, index: u32): void {
   if ((cpu().cr4 & CR4_FSGSBASE) == 0) raiseUD();
   const base = <u64>readReg<T>(<u32>insn.dst);
-  if (<u64>((<i64>(base << 16)) >> 16) != base) raiseGP(0);
+  if (!isCanonical(base)) raiseGP(0);
   setSegmentBase(index, base);
 }

@@ -31,7 +31,8 @@ export const enum Op {
   RDMSR, WRMSR, RDTSC, RDTSCP, RDPMC, CPUID, VMCALL, INVD,
   UD, TOO_LONG, RDRAND, RDSEED, RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE,
   // page 5
-  CLFLUSH = 160, XGETBV, XSETBV, CLAC, STAC, FENCE,
+  CLFLUSH = 160, XGETBV, XSETBV, CLAC, STAC, FENCE, XSAVE, XRSTOR,
+  XSAVEOPT, XSAVEC, INVPCID,
   // x87 and vector instructions follow, in pages of their own (ops/x87.ts, ops/simd_*.ts)
   X87 = 192,
   SIMD = 224,

@@ -62,12 +62,14 @@ import { rcl, rcr, rol, ror, sar, shl, shld, shr, shrd } from "./shift";
 import { performVector } from "./perform_vector";
 import { enter, leave, pop, popa, pusha } from "./stack";
 import { cmps, ins, lods, movs, outs, scas, stos } from "./string";
-import { clts, invlpg, lmsw, movFromCr, movToCr, smsw } from "./control";
+import { clts, lmsw, movFromCr, movToCr, setAlignmentCheck, smsw } from "./control";
 import { movFromDr, movToDr } from "./debug_registers";
 import { readSegmentBase, swapgs, syscall, sysenter, sysexit, sysret, writeSegmentBase } from "./fast_call";
+import { invlpg, invpcid } from "./invalidate";
 import { rdmsr, wrmsr } from "./msr";
-import { cli, cpuidInstruction, hlt, rdpmc, rdrand, rdtsc, requireCpl0, sti, vmcall } from "./system";
+import { clflush, cli, cpuidInstruction, hlt, rdpmc, rdrand, rdtsc, requireCpl0, sti, vmcall } from "./system";
 import { arpl, lldt, loadRights, loadTable, ltr, storeSelector, storeTable, verify } from "./tables";
+import { xgetbv, xrstor, xsave, xsavec, xsetbv } from "./xsave";
 
 /** First Op of each page. */
 const PAGE: u32 = 32;
@@ -482,7 +484,16 @@ function performSystem(insn: Insn): void {
     case Op.VMCALL: vmcall(); return;
     case Op.INVD: requireCpl0(); return;
     case Op.TOO_LONG: raiseGP(0); return;
-    case Op.CLFLUSH: return;
+    case Op.CLFLUSH: clflush(insn); return;
+    case Op.XSAVE: xsave(insn, false); return;
+    case Op.XSAVEOPT: xsave(insn, true); return;
+    case Op.XSAVEC: xsavec(insn); return;
+    case Op.XRSTOR: xrstor(insn); return;
+    case Op.XGETBV: xgetbv(); return;
+    case Op.XSETBV: xsetbv(); return;
+    case Op.CLAC: setAlignmentCheck(false); return;
+    case Op.STAC: setAlignmentCheck(true); return;
+    case Op.INVPCID: invpcid(insn); return;
     case Op.FENCE: return;
   }
   switch (<u32>insn.code) {

@@ -31,8 +31,9 @@ import {
 import { comparePacked, compareScalar, pairwise } from "./simd_float";
 import { alignRight, integerMmx, shiftImmediate, shuffleDoublewords, shuffleWords } from "./simd_int";
 import { MMX_FORM, Simd } from "./simd_op";
+import { performCrypto } from "./simd_crypto";
 import { performSse4 } from "./simd_sse4";
-import { fxrstor, fxsave } from "./x87_env";
+import { fxrstor, fxsave } from "./fx_area";
 
 /** Executes a vector instruction that performSimd() has left. */
 export function performSimdRare(insn: Insn): void {
@@ -42,7 +43,8 @@ export function performSimdRare(insn: Insn): void {
   else if (op < Simd.CVTPI2PS) floatRare(insn, op);
   else if (op < Simd.PUNPCKLBW) convertRare(insn, op);
   else if (op < Simd.PMOVSXBW) shuffleRare(insn, op);
-  else performSse4(insn, op);
+  else if (op < Simd.AESENC) performSse4(insn, op);
+  else performCrypto(insn, op);
 }
 
 /** Raises what an MMX instruction raises while it may not be used, or for a pending x87 exception. */

@@ -1,9 +1,11 @@
 /** System instructions: interrupts allowed or not, HLT, time, CPUID, random numbers, VMCALL. */
 import { EXIT_VMCALL } from "../abi/exit";
-import { CPU_SCRATCH, CR4_TSD, FLAG_CF, FLAG_IF, FLAGS_STATUS, RAX, RCX, RDX } from "../abi/state";
+import { CPU_SCRATCH, CR4_TSD, CR4_UMIP, FLAG_CF, FLAG_IF, FLAGS_STATUS, RAX, RCX, RDX } from "../abi/state";
 import { Insn } from "../decode/insn";
 import { random32, readTsc } from "../host";
 import { raiseGP, raiseUD } from "../interrupts/raise";
+import { checkReadable } from "../mmu/access";
+import { linear } from "../state/address";
 import { cpu, cpuBase, readReg, writeReg } from "../state/cpu";
 import { cpuid } from "../state/cpuid";
 import { requestExit } from "../state/exit";
@@ -17,6 +19,11 @@ const DX: u32 = RDX << 3;
 /** #GP(0) unless CPL is 0 (and not virtual-8086, whose CPL is 3). */
 export function requireCpl0(): void {
   if (cpu().cpl != 0) raiseGP(0);
+}
+
+/** #GP(0) at CPL 3 while CR4.UMIP is set: SGDT, SIDT, SLDT, STR, SMSW. */
+export function checkUmip(): void {
+  if ((cpu().cr4 & CR4_UMIP) != 0 && cpu().cpl == 3) raiseGP(0);
 }
 
 /** CLI, STI by IOPL. STI holds interrupts off for one instruction if IF was clear. */
@@ -67,6 +74,11 @@ export function rdrand<T>(insn: Insn): void {
   const value = (<u64>random32() << 32) | <u64>random32();
   writeReg<T>(<u32>insn.dst, <T>value);
   setFlagBits(FLAGS_STATUS, FLAG_CF);
+}
+
+/** CLFLUSH, CLFLUSHOPT: there is no cache; they fault as a load of a byte does. */
+export function clflush(insn: Insn): void {
+  checkReadable(linear(insn, 1, false), 1);
 }
 
 /** VMCALL: at CPL 0 the way into the host (run.ts returns EXIT_VMCALL), else #UD. */

@@ -5,7 +5,7 @@ import { Insn, INSN_MEMORY } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
 import { raiseGP, raiseWithCode } from "../interrupts/raise";
 import { read, readSystem, write, writeSystem } from "../mmu/access";
-import { linear } from "../state/address";
+import { isCanonical, linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { CODE_64, isLongMode } from "../state/mode";
 import { setFlagBits } from "../state/rflags";
@@ -30,9 +30,11 @@ import {
   TYPE_WRITABLE,
 } from "../state/segments";
 import { on } from "./backend";
-import { requireCpl0 } from "./system";
+import { checkUmip, requireCpl0 } from "./system";
 
+/** SGDT, SIDT. */
 export function storeTable(insn: Insn, base: u64, limit: u32): void {
+  checkUmip();
   if (cpu().mode == CODE_64) {
     const address = linear(insn, 10, true);
     write<u16>(address, <u16>limit);
@@ -52,7 +54,7 @@ export function loadTable<T>(insn: Insn, isIdt: bool): void {
   const limit = <u32>read<u16>(address);
   let base = wide ? read<u64>(address + 2) : <u64>read<u32>(address + 2);
   if (!wide && sizeof<T>() == 2) base &= 0xff_ffff;
-  if (wide && <u64>((<i64>(base << 16)) >> 16) != base) raiseGP(0);
+  if (wide && !isCanonical(base)) raiseGP(0);
   if (isIdt) {
     cpu().idtrBase = base;
     cpu().idtrLimit = limit;
@@ -64,6 +66,7 @@ export function loadTable<T>(insn: Insn, isIdt: bool): void {
 
 /** SLDT, STR. */
 export function storeSelector<T>(insn: Insn, index: u32): void {
+  checkUmip();
   if ((insn.flags & <u16>INSN_MEMORY) != 0) on<Interpreter>().writeDst<u16>(insn, <u16>selectorOf(index));
   else on<Interpreter>().writeDst<T>(insn, <T>selectorOf(index));
 }

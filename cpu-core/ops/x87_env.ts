@@ -1,15 +1,11 @@
 /**
- * Images of the x87 state in memory: FNSTENV, FLDENV, FNSAVE, FRSTOR in their four layouts, FXSAVE, FXRSTOR.
- * SDM vol 1 "Saving the x87 FPU's State with FSTENV/FNSTENV and FSAVE/FNSAVE" (the layouts drawn), SDM vol 2A "FXSAVE".
+ * Images of the x87 state in memory: FNSTENV, FLDENV, FNSAVE, FRSTOR in their four layouts. SDM vol 1
+ * "Saving the x87 FPU's State with FSTENV/FNSTENV and FSAVE/FNSAVE" (the layouts drawn).
  */
-import { CPU_XMM, CR0_EM, CR0_TS, CR4_OSFXSR, EFER_LMA } from "../abi/state";
-import { INSN_OPERAND_16, INSN_REX_W, Insn } from "../decode/insn";
-import { linear } from "../state/address";
-import { raiseGP, raiseNM } from "../interrupts/raise";
+import { INSN_OPERAND_16, Insn } from "../decode/insn";
 import { checkWritable, read, write } from "../mmu/access";
-import { cpu, cpuBase } from "../state/cpu";
+import { cpu } from "../state/cpu";
 import { CODE_16, CODE_64, isProtected } from "../state/mode";
-import { MXCSR_MASK } from "../state/simd";
 import {
   fullTagWord,
   initialiseX87,
@@ -152,93 +148,5 @@ export function restoreState(insn: Insn, address: u64): void {
     const register = registerAddress(physical(i));
     store<u64>(register, read<u64>(at(address, size + 10 * i)));
     store<u16>(register, read<u16>(at(address, size + 10 * i + 8)), 8);
-  }
-}
-
-/** True if FXSAVE and FXRSTOR include the vector registers. */
-// prettier-ignore
-@inline
-function hasVectorState(): bool {
-  return (cpu().cr4 & CR4_OSFXSR) != 0;
-}
-
-// prettier-ignore
-@inline
-function nrVectorRegisters(): u32 {
-  return cpu().mode == CODE_64 ? 16 : 8;
-}
-
-function fxAddress(insn: Insn, forWrite: bool): u64 {
-  if ((cpu().cr0 & (CR0_EM | CR0_TS)) != 0) raiseNM();
-  const address = linear(insn, 512, forWrite);
-  if ((address & 15) != 0) raiseGP(0);
-  return address;
-}
-
-/** FXSAVE, FXSAVE64. Bytes 416-511 are left alone. */
-export function fxsave(insn: Insn): void {
-  const address = fxAddress(insn, true);
-  checkWritable(address, 512);
-  write<u16>(address, cpu().x87Control);
-  write<u16>(at(address, 2), cpu().x87Status);
-  write<u16>(at(address, 4), cpu().x87Tags);
-  write<u16>(at(address, 6), cpu().x87Opcode);
-  if (((<u32>insn.flags) & INSN_REX_W) != 0 && (cpu().efer & EFER_LMA) != 0) {
-    write<u64>(at(address, 8), cpu().x87Ip);
-    write<u64>(at(address, 16), cpu().x87Dp);
-  } else {
-    write<u32>(at(address, 8), <u32>cpu().x87Ip);
-    write<u32>(at(address, 12), cpu().x87Cs);
-    write<u32>(at(address, 16), <u32>cpu().x87Dp);
-    write<u32>(at(address, 20), cpu().x87Ds);
-  }
-  write<u32>(at(address, 24), cpu().mxcsr);
-  write<u32>(at(address, 28), MXCSR_MASK);
-  for (let i: u32 = 0; i < 8; i++) {
-    const register = registerAddress(physical(i));
-    write<u64>(at(address, 32 + 16 * i), load<u64>(register));
-    write<u64>(at(address, 40 + 16 * i), <u64>load<u16>(register, 8));
-  }
-  if (hasVectorState()) {
-    for (let i: u32 = 0; i < nrVectorRegisters(); i++) {
-      const register = cpuBase() + (i << 4);
-      write<u64>(at(address, 160 + 16 * i), load<u64>(register, CPU_XMM));
-      write<u64>(at(address, 168 + 16 * i), load<u64>(register, CPU_XMM + 8));
-    }
-  }
-}
-
-/** FXRSTOR, FXRSTOR64. #GP(0) for reserved bits of MXCSR. */
-export function fxrstor(insn: Insn): void {
-  const address = fxAddress(insn, false);
-  const mxcsr = read<u32>(at(address, 24));
-  read<u8>(at(address, 511));
-  if (hasVectorState() && (mxcsr & ~MXCSR_MASK) != 0) raiseGP(0);
-  cpu().x87Control = <u16>(((<u32>read<u16>(address)) & CONTROL_BITS) | CONTROL_FIXED);
-  cpu().x87Status = read<u16>(at(address, 2));
-  cpu().x87Tags = <u8>read<u16>(at(address, 4));
-  cpu().x87Opcode = <u16>((<u32>read<u16>(at(address, 6))) & 0x7ff);
-  if (((<u32>insn.flags) & INSN_REX_W) != 0 && (cpu().efer & EFER_LMA) != 0) {
-    cpu().x87Ip = read<u64>(at(address, 8));
-    cpu().x87Dp = read<u64>(at(address, 16));
-  } else {
-    cpu().x87Ip = read<u32>(at(address, 8));
-    cpu().x87Cs = read<u16>(at(address, 12));
-    cpu().x87Dp = read<u32>(at(address, 16));
-    cpu().x87Ds = read<u16>(at(address, 20));
-  }
-  updateErrorSummary();
-  for (let i: u32 = 0; i < 8; i++) {
-    const register = registerAddress(physical(i));
-    store<u64>(register, read<u64>(at(address, 32 + 16 * i)));
-    store<u16>(register, read<u16>(at(address, 40 + 16 * i)), 8);
-  }
-  if (hasVectorState()) {
-    cpu().mxcsr = mxcsr;
-    for (let i: u32 = 0; i < nrVectorRegisters(); i++) {
-      const register = cpuBase() + (i << 4);
-      store<u64>(register, read<u64>(at(address, 160 + 16 * i)), CPU_XMM);
-      store<u64>(register, read<u64>(at(address, 168 + 16 * i)), CPU_XMM + 8);
-    }
   }
 }

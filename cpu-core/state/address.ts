@@ -5,6 +5,13 @@ import { SEG_FS } from "../abi/state";
 import { cpuBase } from "./cpu";
 import { baseOf, linearIn } from "./segments";
 
+/** Whether bits 63-47 are equal. SDM vol 1 "Canonical Addressing". */
+// prettier-ignore
+@inline
+export function isCanonical(va: u64): bool {
+  return <u64>((<i64>(va << 16)) >> 16) == va;
+}
+
 // prettier-ignore
 @inline
 function sum64(insn: Insn): u64 {
@@ -50,4 +57,11 @@ export function effective(insn: Insn): u64 {
   const sum = sum64(insn);
   if (ea == EA_64 || ea == EA_64_SEGMENT) return sum;
   return ea == EA_16 ? sum & 0xffff : sum & 0xffff_ffff;
+}
+
+/** Linear address of the memory operand without any check: INVLPG. */
+export function linearUnchecked(insn: Insn): u64 {
+  const ea = <u32>insn.ea;
+  if (ea == EA_32 || ea == EA_16) return (effective(insn) + baseOf(<u32>insn.segment)) & 0xffff_ffff;
+  return linear(insn, 1, false);
 }

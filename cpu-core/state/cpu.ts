@@ -54,7 +54,7 @@ import {
   CPU_SYSENTER_EIP,
   CPU_SYSENTER_ESP,
   CPU_TLB_GENERATION,
-  CPU_TLB_HALF,
+  CPU_TLB_PART,
   CPU_TSC_AUX,
   CPU_TSC_OFFSET,
   CPU_X87_CONTROL,
@@ -65,6 +65,7 @@ import {
   CPU_X87_OPCODE,
   CPU_X87_STATUS,
   CPU_X87_TAGS,
+  CPU_XCR0,
   CPU_REGS,
 } from "../abi/state";
 
@@ -144,6 +145,8 @@ export class CpuState {
   @inline set apicBase(value: u64) { store<u64>(changetype<usize>(this), value, CPU_APIC_BASE); }
   @inline get miscEnable(): u64 { return load<u64>(changetype<usize>(this), CPU_MISC_ENABLE); }
   @inline set miscEnable(value: u64) { store<u64>(changetype<usize>(this), value, CPU_MISC_ENABLE); }
+  @inline get xcr0(): u32 { return load<u32>(changetype<usize>(this), CPU_XCR0); }
+  @inline set xcr0(value: u32) { store<u32>(changetype<usize>(this), value, CPU_XCR0); }
   /** FCW. */
   @inline get x87Control(): u16 { return load<u16>(changetype<usize>(this), CPU_X87_CONTROL); }
   @inline set x87Control(value: u16) { store<u16>(changetype<usize>(this), value, CPU_X87_CONTROL); }
@@ -189,8 +192,9 @@ export class CpuState {
   /** CODE_16, CODE_32 or CODE_64 (state/mode.ts). */
   @inline get mode(): u32 { return load<u32>(changetype<usize>(this), CPU_MODE); }
   @inline set mode(value: u32) { store<u32>(changetype<usize>(this), value, CPU_MODE); }
-  @inline get tlbHalf(): u32 { return load<u32>(changetype<usize>(this), CPU_TLB_HALF); }
-  @inline set tlbHalf(value: u32) { store<u32>(changetype<usize>(this), value, CPU_TLB_HALF); }
+  /** Address of the TLB part whose rights accesses have (mmu/tlb.ts). */
+  @inline get tlbPart(): u32 { return load<u32>(changetype<usize>(this), CPU_TLB_PART); }
+  @inline set tlbPart(value: u32) { store<u32>(changetype<usize>(this), value, CPU_TLB_PART); }
   @inline get halted(): u32 { return load<u32>(changetype<usize>(this), CPU_HALTED); }
   @inline set halted(value: u32) { store<u32>(changetype<usize>(this), value, CPU_HALTED); }
   /** First Insn of the run of instructions being executed. */

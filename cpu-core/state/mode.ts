@@ -4,14 +4,16 @@
 import {
   CPU_SEGMENTS,
   CR0_PE,
+  CR4_SMAP,
   EFER_LMA,
+  FLAG_AC,
   FLAG_VM,
   SEG_CS,
   SEG_SS,
   SEGMENT_ATTRIBUTES,
   SEGMENT_SIZE,
 } from "../abi/state";
-import { TLB_SUPERVISOR, TLB_USER } from "../mmu/tlb";
+import { TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER } from "../mmu/tlb";
 import { cpu, cpuBase } from "./cpu";
 
 export const CODE_16: u32 = 0;
@@ -31,12 +33,13 @@ export function isLongMode(): bool {
   return (cpu().efer & EFER_LMA) != 0;
 }
 
-/** Works out `mode` and the TLB half; to be called when CS, CPL, CR0, EFER or RFLAGS.VM changed. */
+/** Works out `mode` and the TLB part; to be called when CS, CPL, CR0, CR4, EFER, RFLAGS.VM or RFLAGS.AC changed. */
 export function updateMode(): void {
   const attributes = load<u32>(cpuBase(), CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_ATTRIBUTES);
   if (isLongMode() && (attributes & ATTRIBUTE_L) != 0) cpu().mode = CODE_64;
   else cpu().mode = (attributes & ATTRIBUTE_DB) != 0 ? CODE_32 : CODE_16;
-  cpu().tlbHalf = cpu().cpl == 3 ? TLB_USER : TLB_SUPERVISOR;
+  if (cpu().cpl == 3) cpu().tlbPart = TLB_USER;
+  else cpu().tlbPart = (cpu().cr4 & CR4_SMAP) != 0 && (cpu().rflags & FLAG_AC) != 0 ? TLB_SUPERVISOR_AC : TLB_SUPERVISOR;
 }
 
 /** Bytes of the stack pointer: 8 in 64-bit mode, else 4 or 2 by SS.B. */

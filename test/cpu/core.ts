@@ -18,7 +18,7 @@ import {
   CPU_REGS,
   CPU_RFLAGS,
   CPU_RIP,
-  CPU_TLB_HALF,
+  CPU_TLB_PART,
   CPU_X87_CONTROL,
   CPU_X87_DS,
   CPU_X87_OPCODE,
@@ -169,7 +169,7 @@ export class Core {
     set(CPU_CPL, 3);
     set(CPU_MODE, 2);
     set(CPU_A20_MASK, 0xffff_ffff);
-    set(CPU_TLB_HALF, TLB_BASE);
+    set(CPU_TLB_PART, TLB_BASE);
   }
 
   #runOne(record: Uint8Array): void {

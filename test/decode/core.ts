@@ -3,13 +3,16 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { STATE_BASE } from "../../cpu-core/abi/layout.ts";
-import { CPU_SCRATCH } from "../../cpu-core/abi/state.ts";
+import { CPU_MODE, CPU_SCRATCH } from "../../cpu-core/abi/state.ts";
 import { RECORD_BYTES } from "../../cpu-core/abi/decode_record.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const WASM_PAGE_BYTES = 65536;
 /** Above everything the core owns. */
 const STRINGS = 0x400_0000;
+
+/** Code sizes, as cpu-core/state/mode.ts numbers them. */
+const MODES = [16, 32, 64];
 
 /** Bytes from one string to the next; more than an instruction can have. */
 export const STRIDE = 24;
@@ -94,14 +97,15 @@ export class DecoderCore {
       STRIDE,
       available,
       count,
-      [16, 32, 64].indexOf(bits),
+      MODES.indexOf(bits),
       available + this.capacity,
     );
   }
 
-  /** EAX, EBX, ECX, EDX of a CPUID leaf, subleaf 0. */
-  cpuid(leaf: number): [number, number, number, number] {
-    this.#exports.cpuid(leaf, 0);
+  /** EAX, EBX, ECX, EDX of a CPUID leaf as 64-bit code sees it: SYSCALL is told there alone. */
+  cpuid(leaf: number, subleaf: number): [number, number, number, number] {
+    this.#memory.setUint32(STATE_BASE + CPU_MODE, MODES.indexOf(64), true);
+    this.#exports.cpuid(leaf, subleaf);
     const word = (n: number) => this.#memory.getUint32(STATE_BASE + CPU_SCRATCH + 4 * n, true);
     return [word(0), word(1), word(2), word(3)];
   }

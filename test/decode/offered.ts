@@ -5,12 +5,13 @@
 import { Code, CpuidFeature, Instruction } from "iced-x86";
 import type { DecoderCore } from "./core.ts";
 
+const EAX = 0;
 const EBX = 1;
 const ECX = 2;
 const EDX = 3;
 
-/** Leaf, register and bit of the features that have one. SDM vol 2 "CPUID". */
-const BITS: Partial<Record<keyof typeof CpuidFeature, readonly [number, number, number]>> = {
+/** Leaf, register, bit and subleaf of the features that have one. SDM vol 2 "CPUID". */
+const BITS: Partial<Record<keyof typeof CpuidFeature, readonly [number, number, number, number?]>> = {
   FPU: [1, EDX, 0],
   FPU287: [1, EDX, 0],
   FPU387: [1, EDX, 0],
@@ -52,6 +53,8 @@ const BITS: Partial<Record<keyof typeof CpuidFeature, readonly [number, number, 
   CLWB: [7, EBX, 24],
   SHA: [7, EBX, 29],
   RDPID: [7, ECX, 22],
+  XSAVEOPT: [0x0d, EAX, 0, 1],
+  XSAVEC: [0x0d, EAX, 1, 1],
   LZCNT: [0x8000_0001, ECX, 5],
   PREFETCHW: [0x8000_0001, ECX, 8],
   SYSCALL: [0x8000_0001, EDX, 11],
@@ -70,8 +73,8 @@ export class Offered {
 
   constructor(core: DecoderCore) {
     for (const name of ALWAYS) this.#features.add(CpuidFeature[name]);
-    for (const [name, [leaf, register, bit]] of Object.entries(BITS)) {
-      if (((core.cpuid(leaf)[register]! >>> bit) & 1) !== 0)
+    for (const [name, [leaf, register, bit, subleaf]] of Object.entries(BITS)) {
+      if (((core.cpuid(leaf, subleaf ?? 0)[register]! >>> bit) & 1) !== 0)
         this.#features.add(CpuidFeature[name as keyof typeof CpuidFeature]);
     }
   }

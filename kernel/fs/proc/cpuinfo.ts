@@ -26,9 +26,14 @@ const LEAF7_EBX = ["fsgsbase", "tsc_adjust", "", "bmi1", "hle", "avx2", "", "sme
   "rdt_a", "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", "", "clflushopt", "clwb", "intel_pt", "avx512pf",
   "avx512er", "avx512cd", "sha_ni", "avx512bw", "avx512vl"];
 
+const LEAF7_ECX = ["", "", "umip"];
+const LEAF13_1_EAX = ["xsaveopt", "xsavec", "xgetbv1"];
+
 function names(word: number, table: readonly string[]): string[] {
   return table.filter((name, bit) => name !== "" && (word >>> bit) & 1);
 }
+
+const CPUID_1_ECX_XSAVE = 1 << 26;
 
 /** Bytes of registers as text. */
 function registersText(...registers: number[]): string {
@@ -47,7 +52,10 @@ export function showCpuinfo(kernel: Kernel): string {
   const extended = (leaf: number) =>
     max_extended >= leaf ? cpu.cpuid(leaf, 0) : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
   const extended1 = extended(0x80000001);
-  const leaf7 = leaf0.eax >= 7 ? cpu.cpuid(7, 0) : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+  const basic = (leaf: number, subleaf: number) =>
+    leaf0.eax >= leaf ? cpu.cpuid(leaf, subleaf) : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+  const leaf7 = basic(7, 0);
+  const has_invariant_tsc = (extended(0x80000007).edx & (1 << 8)) !== 0;
   let family = (leaf1.eax >>> 8) & 0xf;
   let model = (leaf1.eax >>> 4) & 0xf;
   if (family === 6 || family === 15) model |= ((leaf1.eax >>> 16) & 0xf) << 4;
@@ -65,9 +73,12 @@ export function showCpuinfo(kernel: Kernel): string {
   const flags = [
     ...names(leaf1.edx, LEAF1_EDX),
     ...names(extended1.edx, EXTENDED1_EDX),
+    ...(has_invariant_tsc ? ["constant_tsc", "nonstop_tsc"] : []),
     ...names(leaf1.ecx, LEAF1_ECX),
     ...names(extended1.ecx, EXTENDED1_ECX),
     ...names(leaf7.ebx, LEAF7_EBX),
+    ...names(leaf1.ecx & CPUID_1_ECX_XSAVE ? basic(13, 1).eax : 0, LEAF13_1_EAX),
+    ...names(leaf7.ecx, LEAF7_ECX),
   ];
   const khz = kernel.time.tsc_khz;
   const clflush = ((leaf1.ebx >>> 8) & 0xff) * 8 || 64;
