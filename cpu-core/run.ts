@@ -14,7 +14,7 @@ import { Block, BLOCK_HEADER_SIZE, findBlock } from "./interpreter/block";
 import { deliver, deliverRaised, Source } from "./interrupts/deliver";
 import { Op } from "./ops/op";
 import { performHot, performOther } from "./ops/perform";
-import { getThreshold, translate } from "./jit/translate";
+import { getThreshold, heat, translateQueue } from "./jit/translate";
 import { cpu, cpuBase } from "./state/cpu";
 import { updateMode } from "./state/mode";
 import { isExitRequested, takeExit } from "./state/exit";
@@ -47,9 +47,43 @@ function countRetired(cpl: u32): void {
   if (cpl == 3) state.countRetiredUser += done;
 }
 
-/** Translates blocks that are entered often. */
-function heat(block: Block): void {
-  if (++block.hits == getThreshold()) translate(block);
+/**
+ * Budget handed out at a time, in instructions: translated code comes back this often, because the engine replaces the
+ * code of a function by its optimised form only when the function is entered.
+ */
+const PORTION: i32 = 50_000;
+/** No region needs more to begin. */
+const MIN_PORTION: i32 = 1_000;
+
+/** Hands out the next portion of the budget. */
+function refill(): void {
+  const state = cpu();
+  const all = state.budget + state.reserve;
+  state.budget = min(all, PORTION);
+  state.reserve = all - state.budget;
+  translateQueue();
+}
+
+/** Executes the translation of `block`. False: nothing was executed, the budget is too small for it. */
+function enterTranslation(block: Block): bool {
+  const state = cpu();
+  state.blockEnd = 1;
+  state.miss = 0;
+  state.callDepth = 0;
+  state.countTranslatedEntries += 1;
+  call_indirect<void>(block.translation - 1, cpuBase());
+  if (state.miss != 0) finishMissed();
+  return state.budget != state.entryBudget;
+}
+
+/** Executes the rest of the block in which translated code met what it leaves to the interpreter. */
+function finishMissed(): void {
+  const state = cpu();
+  const block = changetype<Block>(<usize>(state.miss >> 32));
+  const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
+  state.runBlock = first;
+  const end = <u32>execute(<usize>(state.miss & 0xffff_ffff), first + block.nrInsns * INSN_SIZE);
+  state.budget -= <i32>((end - first) / INSN_SIZE);
 }
 
 /** Acts on pending events; CONTINUE, or why run() must return. */
@@ -82,10 +116,23 @@ function clearsTrap(insn: u32): bool {
   return false;
 }
 
-/** Runs up to `budget` instructions. Returns EXIT_*. */
+/** Runs up to `budget` instructions. Returns EXIT_*; CPU_BUDGET is then what is left. */
 export function run(budget: i32): u32 {
+  const exit = runPortions(budget);
+  giveBack();
+  return exit;
+}
+
+/** The budget that was not handed out counts as left. */
+function giveBack(): void {
+  cpu().budget += cpu().reserve;
+  cpu().reserve = 0;
+}
+
+function runPortions(budget: i32): u32 {
   const state = cpu();
-  state.budget = budget;
+  state.budget = 0;
+  state.reserve = budget;
   state.insn = 0;
   if (raised) {
     raised = false;
@@ -100,6 +147,7 @@ export function run(budget: i32): u32 {
       if (exit != CONTINUE) return exit;
     }
     if (state.halted != 0) return EXIT_HLT;
+    if (state.budget < MIN_PORTION && state.reserve != 0) refill();
     if (state.budget <= 0) return EXIT_BUDGET;
     const block = findBlock();
     let nr = block.nrInsns;
@@ -108,11 +156,8 @@ export function run(budget: i32): u32 {
     const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
     state.entryBudget = state.budget;
     // A region runs nothing while an event is pending: one that cannot be taken now would never let it begin.
-    if (block.translation != 0 && <i32>nr <= state.budget && (shadow | trap | state.events) == 0) {
-      state.blockEnd = 1;
-      state.countTranslatedEntries += 1;
-      call_indirect<void>(block.translation - 1, cpuBase());
-    } else {
+    const mayEnter = block.translation != 0 && (shadow | trap | state.events) == 0;
+    if (!mayEnter || !enterTranslation(block)) {
       if (getThreshold() != 0) heat(block);
       if (<i32>nr > state.budget) nr = <u32>state.budget;
       if ((shadow | trap) != 0) nr = 1;
@@ -141,5 +186,6 @@ export function unwound(): void {
   }
   updateMode(); // an implicit supervisor access may have been under way (mmu/access.ts)
   state.blockEnd = 0;
+  giveBack();
   raised = true;
 }

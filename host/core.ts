@@ -7,7 +7,7 @@
  */
 import { RAM_BASE, ROM_BASE, ROM_SIZE, STATE_BASE, VRAM_BASE, VRAM_SIZE } from "../cpu-core/abi/layout.ts";
 import { CPU_COUNT_RETIRED, CPU_SCRATCH } from "../cpu-core/abi/state.ts";
-import { linkModule } from "./jit_linker.ts";
+import { JitLinker } from "./jit_linker.ts";
 
 /** What cpu-core/index.ts exports. Numbers are i32: addresses and register words come out signed. */
 export interface CoreExports {
@@ -98,13 +98,14 @@ export class Core {
         throw UNWIND;
       },
       link_module: (address: number, length_bytes: number, nr_functions: number) =>
-        linkModule(this, address >>> 0, length_bytes, nr_functions),
+        linker.link(address >>> 0, length_bytes, nr_functions),
       abort: (_message: number, _file: number, line: number, column: number) => {
         throw new Error(`cpu-core aborted at ${line}:${column}`);
       },
     };
     const instance = new WebAssembly.Instance(module, { env });
     this.exports = instance.exports as unknown as CoreExports;
+    const linker = new JitLinker(this);
   }
 
   read32(offset: number): number {

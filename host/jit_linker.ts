@@ -5,25 +5,42 @@
  */
 import type { Core } from "./core.ts";
 
-/**
- * Compiles and links the module at `address`. Returns the table slot of f0, the others follow; -1 if there is no room for
- * another module (the host's limit of code or mappings): the core then goes on interpreting.
- */
-export function linkModule(core: Core, address: number, length_bytes: number, nr_functions: number): number {
-  const bytes = core.bytes.slice(address, address + length_bytes);
-  let instance: WebAssembly.Instance;
-  try {
-    const module = new WebAssembly.Module(bytes);
-    instance = new WebAssembly.Instance(module, {
-      env: { ...(core.exports as unknown as WebAssembly.ModuleImports), memory: core.memory },
-    });
-  } catch (error) {
-    // Only exhaustion is an expected failure; a module the engine rejects is a bug of the translator.
-    if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError) throw error;
-    return -1;
+/** Slots that the core's table grows by: growing costs time for every module that imports it. */
+const TABLE_STEP = 1024;
+
+export class JitLinker {
+  readonly #imports: WebAssembly.ModuleImports;
+  #next = 0;
+
+  constructor(readonly core: Core) {
+    this.#imports = {
+      ...(core.exports as unknown as WebAssembly.ModuleImports),
+      memory: core.memory,
+      table: core.exports.table,
+    };
+    this.#next = core.exports.table.length;
   }
-  const { table } = core.exports;
-  const first = table.grow(nr_functions);
-  for (let n = 0; n < nr_functions; n++) table.set(first + n, instance.exports[`f${n}`] as () => void);
-  return first;
+
+  /**
+   * Compiles and links the module at `address`. Returns the table slot of f0, the others follow; -1 if there is no room for
+   * another module (the host's limit of code or mappings): the core then goes on interpreting.
+   */
+  link(address: number, length_bytes: number, nr_functions: number): number {
+    const bytes = this.core.bytes.slice(address, address + length_bytes);
+    const { table } = this.core.exports;
+    const first = this.#next;
+    let instance: WebAssembly.Instance;
+    try {
+      const module = new WebAssembly.Module(bytes);
+      instance = new WebAssembly.Instance(module, { env: this.#imports });
+      if (first + nr_functions > table.length) table.grow(TABLE_STEP);
+    } catch (error) {
+      // Only exhaustion is an expected failure; a module the engine rejects is a bug of the translator.
+      if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError) throw error;
+      return -1;
+    }
+    this.#next += nr_functions;
+    for (let n = 0; n < nr_functions; n++) table.set(first + n, instance.exports[`f${n}`] as () => void);
+    return first;
+  }
 }

@@ -108,6 +108,9 @@ export const CPU_RUN_BLOCK: u32 = 0x824; // u32; first Insn of the current block
 export const CPU_RAISED_VECTOR: u32 = 0x828; // u32; set by raise() before it unwinds
 export const CPU_RAISED_CODE: u32 = 0x82c; // u32; error code, or NO_ERROR_CODE
 export const CPU_ENTRY_BUDGET: u32 = 0x830; // i32; CPU_BUDGET when the current block or region was entered
+export const CPU_MISS: u32 = 0x838; // u64; translated code left before an instruction: its Insn, its Block in the upper half; 0: it did not
+export const CPU_CALL_DEPTH: u32 = 0x840; // u32; calls of translated code by translated code under way
+export const CPU_RESERVE: u32 = 0x844; // i32; budget of this run() beyond CPU_BUDGET
 export const NO_ERROR_CODE: u32 = 0xffff_ffff;
 
 export const EVENT_INTR: u32 = 1 << 0; // the interrupt controller's INTR line is up

@@ -139,7 +139,7 @@ export class Interpreter {
     setShiftFlags<T>(kind, a, count, result);
   }
   @inline multiplyFlags<T>(a: T, b: T, result: T): void {
-    setMultiplyFlags<T>(a, b, result);
+    this.setFlags<T>(FlagsOf.MULTIPLY, a, b, result);
   }
 
   @inline jump(insn: Insn): void {
@@ -217,59 +217,17 @@ export class Interpreter {
   @inline narrowFloat(value: f64): f32 { return narrowFloat(value); }
 }
 
-/** Flags of SHL, SHR, SAR: unchanged if the count is 0. OF is defined for counts of 1; for others it follows the same formula. */
+/** Flags of SHL, SHR, SAR: unchanged if the count is 0. */
 export function setShiftFlags<T>(kind: ShiftOf, a: T, count: u32, result: T): void {
   if (count == 0) return;
-  const bits: u32 = sizeof<T>() * 8;
-  let carry: bool;
-  let overflow: bool;
-  if (kind == ShiftOf.SHL) {
-    carry = count <= bits && ((<u64>a >> <u64>(bits - count)) & 1) != 0;
-    overflow = ((<u64>result >> <u64>(bits - 1)) & 1) != <u64>carry;
-  } else if (kind == ShiftOf.SHR) {
-    carry = count <= bits && ((<u64>a >> <u64>(count - 1)) & 1) != 0;
-    overflow = ((<u64>a >> <u64>(bits - 1)) & 1) != 0;
-  } else {
-    carry = ((wide<T>(a) >> <i64>(count > 63 ? 63 : count - 1)) & 1) != 0;
-    overflow = false;
-  }
   const state = cpu();
-  state.rflags = (state.rflags & ~(FLAG_CF | FLAG_OF | FLAG_AF)) | (carry ? FLAG_CF : 0) | (overflow ? FLAG_OF : 0);
-  state.flagsOp = FlagsOf.RESULT;
+  state.flagsOp = kind == ShiftOf.SHL ? FlagsOf.SHL : kind == ShiftOf.SHR ? FlagsOf.SHR : FlagsOf.SAR;
+  state.flagsA = wide<T>(a);
+  state.flagsB = count | (sizeof<T>() << 11);
   state.flagsResult = wide<T>(result);
-}
-
-/** CF and OF of IMUL: whether the signed product needs more than T. SF, ZF, PF are undefined: they follow the result. */
-export function setMultiplyFlags<T>(a: T, b: T, result: T): void {
-  let lost: bool;
-  if (sizeof<T>() == 8) lost = multiplyHighSigned(<i64>a, <i64>b) != <i64>result >> 63;
-  else lost = wide<T>(a) * wide<T>(b) != wide<T>(result);
-  setCarryOverflow(lost);
-  cpu().flagsOp = FlagsOf.RESULT;
-  cpu().flagsResult = wide<T>(result);
 }
 
 /** Sets CF and OF to `value`, AF to 0; to be followed by a FlagsOf.RESULT. */
 export function setCarryOverflow(value: bool): void {
   cpu().rflags = (cpu().rflags & ~(FLAG_CF | FLAG_OF | FLAG_AF)) | (value ? FLAG_CF | FLAG_OF : 0);
-}
-
-/** Upper 64 bits of an unsigned product. */
-export function multiplyHigh(a: u64, b: u64): u64 {
-  const al = a & 0xffff_ffff,
-    ah = a >> 32,
-    bl = b & 0xffff_ffff,
-    bh = b >> 32;
-  const low = al * bl;
-  const middle = ah * bl + (low >> 32);
-  const cross = al * bh + (middle & 0xffff_ffff);
-  return ah * bh + (middle >> 32) + (cross >> 32);
-}
-
-/** Upper 64 bits of a signed product. */
-export function multiplyHighSigned(a: i64, b: i64): i64 {
-  let high = <i64>multiplyHigh(<u64>a, <u64>b);
-  if (a < 0) high -= b;
-  if (b < 0) high -= a;
-  return high;
 }

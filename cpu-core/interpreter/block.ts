@@ -16,6 +16,7 @@ import { CPU_SEGMENTS, SEG_CS, SEGMENT_BASE, SEGMENT_LIMIT, SEGMENT_SIZE } from 
 import { decode, Decoded } from "../decode/decode";
 import { Insn, INSN_ENDS_BLOCK, INSN_SIZE } from "../decode/insn";
 import { raiseGP } from "../interrupts/raise";
+import { dropTranslations, dropTranslationsOf } from "../jit/translate";
 import { checkCanonical, translate } from "../mmu/access";
 import { isVram, pageFlags } from "../mmu/physical";
 import { ADDEND, forbidDirectWrites, TAG_EXECUTE, tlbEntry, wantedTag } from "../mmu/tlb";
@@ -58,6 +59,7 @@ let arenaNext: u32 = ARENA_BASE;
 
 /** Drops every block. */
 export function dropAllBlocks(): void {
+  dropTranslations();
   memory.fill(HEADS_BASE, 0, PAGES * 4 + BLOCK_SLOTS * 4);
   arenaNext = ARENA_BASE;
 }
@@ -115,6 +117,13 @@ export function blockAt(host: u32, codeMode: u32): Block {
     at = block.nextInPage;
   }
   return changetype<Block>(at);
+}
+
+/** The table slot + 1 of the translation that begins at `host`, or 0. */
+export function translationAt(host: u32): u32 {
+  const block = changetype<Block>(load<u32>(slotOf(host, CODE_64)));
+  if (changetype<usize>(block) == 0 || block.host != host || block.codeMode != CODE_64) return 0;
+  return block.translation;
 }
 
 /** The block is not in its slot: it may have been pushed out of it, else decode it. */
@@ -225,14 +234,7 @@ function invalidateInPage(page: u32, start: u32, end: u32): void {
   if (!hit) return;
   // What is being executed may be gone: it ends after the current instruction.
   cpu().blockEnd = 0;
-  // A translation covers several blocks of the page: all that begin here go.
-  at = load<u32>(head);
-  while (at != 0) {
-    const block = changetype<Block>(at);
-    block.translation = 0;
-    block.hits = 0;
-    at = block.nextInPage;
-  }
+  dropTranslationsOf(page);
   if (load<u32>(head) == 0) {
     const flags = pageFlags(page);
     store<u8>(flags, <u8>(load<u8>(flags) & ~PAGE_HAS_CODE));

@@ -1,69 +1,61 @@
 /**
- * The shape of every translated module: types, imports, one exported function per translation. Imports are by name, so
- * that the host can link them straight to the core's exports (jit/helpers.ts).
+ * The shape of a translated module: types, imports, one exported function f0, f1, ... per region. Imports are by name, so
+ * that the host can link them straight to the core's exports (jit/helpers.ts) and to its table.
  */
-import { byte, copy, MODULE_BASE, patch, placeholder, position, seek, unsigned } from "./wasm_writer";
+import { linkModule } from "../host";
+import { BODY_BASE, BODY_LIMIT, byte, copy, MODULE_BASE, patch, placeholder, position, seek, unsigned } from "./wasm_writer";
 import { Type } from "./wasm_opcodes";
 
 /** Signatures, by index in the type section. Translated functions take the CPU's state base: I32_VOID. */
 export const enum Signature {
   I32_VOID,
-  I64_I32,
-  I64_I64,
-  I64_I32_VOID,
-  I64_I64_VOID,
-  I64_VOID,
   I32_I32,
   VOID_I32,
-  I32X5_VOID,
-  I32_I64_I32_I64_VOID,
-  I32X4_VOID,
-  I64X3_VOID,
   COUNT,
 }
 
-/** Imported functions, in the order of importAll(). */
+/** Imported functions, in the order of writeImports(). */
 // prettier-ignore
 export const enum Import {
-  READ8, READ16, READ32, READ64, WRITE8, WRITE16, WRITE32, WRITE64,
-  UPDATE8, UPDATE16, UPDATE32, UPDATE64, FINISH8, FINISH16, FINISH32, FINISH64,
-  PERFORM, CONDITION, CARRY, SHIFT_FLAGS, SHIFT_FLAGS64, MULTIPLY_FLAGS, MULTIPLY_FLAGS64,
+  PERFORM, CONDITION, CARRY, FIND,
   COUNT,
 }
+
+/** Regions in one module. */
+export const MAX_FUNCTIONS: u32 = 16;
+
+/** Where each body begins; the last one ends at the current position when it is added. */
+const starts: StaticArray<u32> = new StaticArray<u32>(16);
+const ends: StaticArray<u32> = new StaticArray<u32>(16);
+let nrFunctions: u32 = 0;
 
 function text(value: string): void {
   unsigned(<u32>value.length);
   for (let i = 0; i < value.length; i++) byte(<u32>value.charCodeAt(i));
 }
 
-/** A signature with up to five parameters; Type.NONE ends the list and stands for no result. */
-function signature(a: u32, b: u32, c: u32, d: u32, e: u32, result: u32): void {
+/** "f" and the number, below 100. */
+function exportName(n: u32): void {
+  unsigned(n < 10 ? 2 : 3);
+  byte(0x66);
+  if (n >= 10) byte(0x30 + n / 10);
+  byte(0x30 + (n % 10));
+}
+
+/** A signature with at most one parameter; Type.NONE stands for none. */
+function signature(parameter: u32, result: u32): void {
   byte(0x60);
-  byte(a == Type.NONE ? 0 : b == Type.NONE ? 1 : c == Type.NONE ? 2 : d == Type.NONE ? 3 : e == Type.NONE ? 4 : 5);
-  if (a != Type.NONE) byte(a);
-  if (b != Type.NONE) byte(b);
-  if (c != Type.NONE) byte(c);
-  if (d != Type.NONE) byte(d);
-  if (e != Type.NONE) byte(e);
+  byte(parameter == Type.NONE ? 0 : 1);
+  if (parameter != Type.NONE) byte(parameter);
   byte(result == Type.NONE ? 0 : 1);
   if (result != Type.NONE) byte(result);
 }
 
-// prettier-ignore
 function writeTypes(): void {
   unsigned(Signature.COUNT);
-  signature(Type.I32, Type.NONE, Type.NONE, Type.NONE, Type.NONE, Type.NONE);
-  signature(Type.I64, Type.NONE, Type.NONE, Type.NONE, Type.NONE, Type.I32);
-  signature(Type.I64, Type.NONE, Type.NONE, Type.NONE, Type.NONE, Type.I64);
-  signature(Type.I64, Type.I32, Type.NONE, Type.NONE, Type.NONE, Type.NONE);
-  signature(Type.I64, Type.I64, Type.NONE, Type.NONE, Type.NONE, Type.NONE);
-  signature(Type.I64, Type.NONE, Type.NONE, Type.NONE, Type.NONE, Type.NONE);
-  signature(Type.I32, Type.NONE, Type.NONE, Type.NONE, Type.NONE, Type.I32);
-  signature(Type.NONE, Type.NONE, Type.NONE, Type.NONE, Type.NONE, Type.I32);
-  signature(Type.I32, Type.I32, Type.I32, Type.I32, Type.I32, Type.NONE);
-  signature(Type.I32, Type.I64, Type.I32, Type.I64, Type.NONE, Type.NONE);
-  signature(Type.I32, Type.I32, Type.I32, Type.I32, Type.NONE, Type.NONE);
-  signature(Type.I64, Type.I64, Type.I64, Type.NONE, Type.NONE, Type.NONE);
+  signature(Type.I32, Type.NONE);
+  signature(Type.I32, Type.I32);
+  signature(Type.NONE, Type.I32);
 }
 
 function importFunction(name: string, type: Signature): void {
@@ -74,42 +66,40 @@ function importFunction(name: string, type: Signature): void {
 }
 
 function writeImports(): void {
-  unsigned(<u32>Import.COUNT + 1);
+  unsigned(<u32>Import.COUNT + 2);
   text("env");
   text("memory");
   byte(2);
   byte(0);
   unsigned(1);
-  importFunction("jit_read8", Signature.I64_I32);
-  importFunction("jit_read16", Signature.I64_I32);
-  importFunction("jit_read32", Signature.I64_I32);
-  importFunction("jit_read64", Signature.I64_I64);
-  importFunction("jit_write8", Signature.I64_I32_VOID);
-  importFunction("jit_write16", Signature.I64_I32_VOID);
-  importFunction("jit_write32", Signature.I64_I32_VOID);
-  importFunction("jit_write64", Signature.I64_I64_VOID);
-  importFunction("jit_update8", Signature.I64_I32);
-  importFunction("jit_update16", Signature.I64_I32);
-  importFunction("jit_update32", Signature.I64_I32);
-  importFunction("jit_update64", Signature.I64_I64);
-  importFunction("jit_finish8", Signature.I32_VOID);
-  importFunction("jit_finish16", Signature.I32_VOID);
-  importFunction("jit_finish32", Signature.I32_VOID);
-  importFunction("jit_finish64", Signature.I64_VOID);
+  text("env");
+  text("table");
+  byte(1);
+  byte(0x70);
+  byte(0);
+  unsigned(1);
   importFunction("jit_perform", Signature.I32_VOID);
   importFunction("jit_condition", Signature.I32_I32);
   importFunction("jit_carry", Signature.VOID_I32);
-  importFunction("jit_shift_flags", Signature.I32X5_VOID);
-  importFunction("jit_shift_flags64", Signature.I32_I64_I32_I64_VOID);
-  importFunction("jit_multiply_flags", Signature.I32X4_VOID);
-  importFunction("jit_multiply_flags64", Signature.I64X3_VOID);
+  importFunction("jit_find", Signature.VOID_I32);
 }
 
-/**
- * Writes a module with one function f0, whose locals and code are the `length` bytes at `body`. Returns the module's
- * length; it begins at MODULE_BASE.
- */
-export function writeModule(body: u32, length: u32): u32 {
+/** Begins a module: bodies are written from here on. */
+export function beginModule(): void {
+  nrFunctions = 0;
+  seek(BODY_BASE);
+}
+
+/** The body from `start` to here is complete. False: it is too large, and dropped. */
+export function addFunction(start: u32): bool {
+  if (position() > BODY_LIMIT) return false;
+  starts[nrFunctions] = start;
+  ends[nrFunctions++] = position();
+  return true;
+}
+
+/** Writes the module around the bodies and has it linked; the table slot of the first function, or -1. */
+export function finishModule(): i32 {
   seek(MODULE_BASE);
   byte(0); byte(0x61); byte(0x73); byte(0x6d); byte(1); byte(0); byte(0); byte(0); // prettier-ignore
   byte(1); // type section
@@ -121,22 +111,25 @@ export function writeModule(body: u32, length: u32): u32 {
   writeImports();
   patch(imports, position() - imports - 5);
   byte(3); // function section
-  unsigned(2);
-  unsigned(1);
-  unsigned(Signature.I32_VOID);
+  unsigned(nrFunctions + 1);
+  unsigned(nrFunctions);
+  for (let i: u32 = 0; i < nrFunctions; i++) unsigned(Signature.I32_VOID);
   byte(7); // export section
   const exports = placeholder();
-  unsigned(1);
-  text("f0");
-  byte(0);
-  unsigned(Import.COUNT);
+  unsigned(nrFunctions);
+  for (let i: u32 = 0; i < nrFunctions; i++) {
+    exportName(i);
+    byte(0);
+    unsigned(<u32>Import.COUNT + i);
+  }
   patch(exports, position() - exports - 5);
   byte(10); // code section
   const code = placeholder();
-  unsigned(1);
-  const functionSize = placeholder();
-  copy(body, length);
-  patch(functionSize, length);
+  unsigned(nrFunctions);
+  for (let i: u32 = 0; i < nrFunctions; i++) {
+    unsigned(ends[i] - starts[i]);
+    copy(starts[i], ends[i] - starts[i]);
+  }
   patch(code, position() - code - 5);
-  return position() - MODULE_BASE;
+  return linkModule(MODULE_BASE, position() - MODULE_BASE, nrFunctions);
 }

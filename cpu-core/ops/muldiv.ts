@@ -3,10 +3,10 @@ import { RAX, RDX } from "../abi/state";
 import { VECTOR_DE } from "../abi/vectors";
 import { HAS_IMMEDIATE } from "../decode/decode";
 import { Insn } from "../decode/insn";
-import { Interpreter, multiplyHigh, multiplyHighSigned, setCarryOverflow, wide } from "../interpreter/backend";
+import { Interpreter, setCarryOverflow, wide } from "../interpreter/backend";
 import { raise } from "../interrupts/raise";
 import { cpu, readReg, writeReg } from "../state/cpu";
-import { FlagsOf } from "../state/rflags";
+import { FlagsOf, multiplyHigh, multiplyHighSigned } from "../state/rflags";
 import { on } from "./backend";
 
 const AX: u32 = RAX << 3;

@@ -57,6 +57,9 @@ import {
   CPU_TLB_PART,
   CPU_TSC_AUX,
   CPU_TSC_OFFSET,
+  CPU_MISS,
+  CPU_CALL_DEPTH,
+  CPU_RESERVE,
   CPU_X87_CONTROL,
   CPU_X87_CS,
   CPU_X87_DP,
@@ -94,6 +97,12 @@ export class CpuState {
   /** Result, sign-extended. */
   @inline get flagsResult(): i64 { return load<i64>(changetype<usize>(this), CPU_FLAGS_RESULT); }
   @inline set flagsResult(value: i64) { store<i64>(changetype<usize>(this), value, CPU_FLAGS_RESULT); }
+  @inline get miss(): u64 { return load<u64>(changetype<usize>(this), CPU_MISS); }
+  @inline set miss(value: u64) { store<u64>(changetype<usize>(this), value, CPU_MISS); }
+  @inline get callDepth(): u32 { return load<u32>(changetype<usize>(this), CPU_CALL_DEPTH); }
+  @inline set callDepth(value: u32) { store<u32>(changetype<usize>(this), value, CPU_CALL_DEPTH); }
+  @inline get reserve(): i32 { return load<i32>(changetype<usize>(this), CPU_RESERVE); }
+  @inline set reserve(value: i32) { store<i32>(changetype<usize>(this), value, CPU_RESERVE); }
   @inline get gdtrBase(): u64 { return load<u64>(changetype<usize>(this), CPU_GDTR_BASE); }
   @inline set gdtrBase(value: u64) { store<u64>(changetype<usize>(this), value, CPU_GDTR_BASE); }
   @inline get gdtrLimit(): u32 { return load<u32>(changetype<usize>(this), CPU_GDTR_LIMIT); }

@@ -25,6 +25,46 @@ export const enum FlagsOf {
   DEC = 6,
   /** ZF, SF, PF follow the result; CF, OF, AF are in `rflags`. */
   RESULT = 7,
+  /** Shifts by a count that is not 0: B is the count | operand bits << 8. OF follows the formula for counts of 1. */
+  SHL = 8,
+  SHR = 9,
+  SAR = 10,
+  /** IMUL with one result: CF and OF tell that it does not fit. */
+  MULTIPLY = 11,
+}
+
+/** The last bit that a SHL, SHR or SAR moved out. */
+function shiftedOut(a: i64, packed: u32, op: u32): bool {
+  const count = packed & 0xff;
+  const bits = packed >> 8;
+  if (op == FlagsOf.SAR) return ((a >> <i64>(count - 1)) & 1) != 0;
+  if (count > bits) return false;
+  return ((a >> <i64>(op == FlagsOf.SHL ? bits - count : count - 1)) & 1) != 0;
+}
+
+/** Whether the signed product of `a` and `b` is more than `result`. */
+function isProductCut(a: i64, b: i64, result: i64): bool {
+  return a * b != result || multiplyHighSigned(a, b) != result >> 63;
+}
+
+/** Upper 64 bits of an unsigned product. */
+export function multiplyHigh(a: u64, b: u64): u64 {
+  const al = a & 0xffff_ffff,
+    ah = a >> 32,
+    bl = b & 0xffff_ffff,
+    bh = b >> 32;
+  const low = al * bl;
+  const middle = ah * bl + (low >> 32);
+  const cross = al * bh + (middle & 0xffff_ffff);
+  return ah * bh + (middle >> 32) + (cross >> 32);
+}
+
+/** Upper 64 bits of a signed product. */
+export function multiplyHighSigned(a: i64, b: i64): i64 {
+  let high = <i64>multiplyHigh(<u64>a, <u64>b);
+  if (a < 0) high -= b;
+  if (b < 0) high -= a;
+  return high;
 }
 
 export function getCF(): bool {
@@ -40,6 +80,12 @@ export function getCF(): bool {
       return ((~a & b) | ((~a | b) & r)) < 0;
     case FlagsOf.LOGIC:
       return false;
+    case FlagsOf.SHL:
+    case FlagsOf.SHR:
+    case FlagsOf.SAR:
+      return shiftedOut(a, <u32>b, cpu().flagsOp);
+    case FlagsOf.MULTIPLY:
+      return isProductCut(a, b, r);
     default:
       return (cpu().rflags & FLAG_CF) != 0;
   }
@@ -58,7 +104,14 @@ export function getOF(): bool {
     case FlagsOf.DEC:
       return ((a ^ b) & (a ^ r)) < 0;
     case FlagsOf.LOGIC:
+    case FlagsOf.SAR:
       return false;
+    case FlagsOf.SHL:
+      return r < 0 != shiftedOut(a, <u32>b, FlagsOf.SHL);
+    case FlagsOf.SHR:
+      return a < 0;
+    case FlagsOf.MULTIPLY:
+      return isProductCut(a, b, r);
     default:
       return (cpu().rflags & FLAG_OF) != 0;
   }
@@ -73,6 +126,10 @@ export function getAF(): bool {
     case FlagsOf.DEC:
       return ((cpu().flagsA ^ cpu().flagsB ^ cpu().flagsResult) & 0x10) != 0;
     case FlagsOf.LOGIC:
+    case FlagsOf.SHL:
+    case FlagsOf.SHR:
+    case FlagsOf.SAR:
+    case FlagsOf.MULTIPLY:
       return false;
     default:
       return (cpu().rflags & FLAG_AF) != 0;

@@ -72,15 +72,16 @@ export class BareMachine {
       raise_unwind: () => {
         throw UNWIND;
       },
-      link_module: (address: number, length: number) => {
+      link_module: (address: number, length: number, nr_functions: number) => {
         const translated = new WebAssembly.Module(
           new Uint8Array(memory.buffer).slice(address, address + length),
         );
+        const { table } = this.#core;
         const instance = new WebAssembly.Instance(translated, {
-          env: { ...(this.#core as unknown as WebAssembly.ModuleImports), memory },
+          env: { ...(this.#core as unknown as WebAssembly.ModuleImports), memory, table },
         });
-        const slot = this.#core.table.grow(1);
-        this.#core.table.set(slot, instance.exports["f0"] as () => void);
+        const slot = table.grow(nr_functions);
+        for (let n = 0; n < nr_functions; n++) table.set(slot + n, instance.exports[`f${n}`] as () => void);
         return slot;
       },
       abort: () => {

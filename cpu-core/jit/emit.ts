@@ -1,0 +1,157 @@
+/**
+ * Writing one function of wasm, an operation at a time; and its locals.
+ *
+ *     0        the CPU's state base
+ *     1-16     RAX .. R15 (i64)
+ *     17-22    late flags A, B, result; RIP of the entry; generation of TLB tags; where it missed (i64)
+ *     23..     temporaries of one instruction (i64)
+ *     then     i32: kind of the late flags, budget, distance of the exit, TLB part, place of an update, narrow late flags,
+ *              temporaries
+ */
+import { byte, signed, unsigned } from "./wasm_writer";
+import { Type, W } from "./wasm_opcodes";
+
+export const CPU: u32 = 0;
+export const REGISTER: u32 = 1;
+export const FLAGS_A: u32 = 17;
+export const FLAGS_B: u32 = 18;
+export const FLAGS_RESULT: u32 = 19;
+export const ENTRY_RIP: u32 = 20;
+export const GENERATION: u32 = 21;
+export const MISS: u32 = 22;
+const FIRST_I64: u32 = 23;
+const NR_I64: u32 = 24;
+export const FLAGS_KIND: u32 = FIRST_I64 + NR_I64;
+export const BUDGET: u32 = FLAGS_KIND + 1;
+export const EXIT_DELTA: u32 = FLAGS_KIND + 2;
+export const TLB_PART: u32 = FLAGS_KIND + 3;
+export const PLACE: u32 = FLAGS_KIND + 4;
+/** FLAGS_A, FLAGS_B, FLAGS_RESULT of operations narrower than 64 bits, not yet extended. */
+export const NARROW_A: u32 = FLAGS_KIND + 5;
+export const NARROW_B: u32 = FLAGS_KIND + 6;
+export const NARROW_RESULT: u32 = FLAGS_KIND + 7;
+const FIRST_I32: u32 = FLAGS_KIND + 8;
+const NR_I32: u32 = 24;
+
+let nextI64: u32 = 0;
+let nextI32: u32 = 0;
+
+/** Declares the locals: the beginning of a function body. */
+export function writeLocals(): void {
+  unsigned(2);
+  unsigned(FLAGS_KIND - 1);
+  byte(Type.I64);
+  unsigned(FIRST_I32 + NR_I32 - FLAGS_KIND);
+  byte(Type.I32);
+}
+
+export function emit(opcode: u32): void {
+  byte(opcode);
+}
+export function get(local: u32): void {
+  byte(W.LOCAL_GET);
+  unsigned(local);
+}
+export function set(local: u32): void {
+  byte(W.LOCAL_SET);
+  unsigned(local);
+}
+export function tee(local: u32): void {
+  byte(W.LOCAL_TEE);
+  unsigned(local);
+}
+export function i32Const(value: u32): void {
+  byte(W.I32_CONST);
+  signed(<i64>(<i32>value));
+}
+export function i64Const(value: i64): void {
+  byte(W.I64_CONST);
+  signed(value);
+}
+/** A load or store, alignment not promised. */
+export function memoryOp(opcode: u32, offset: u32): void {
+  byte(opcode);
+  byte(0);
+  unsigned(offset);
+}
+/** Loads a field of CpuState. */
+export function loadState(opcode: u32, offset: u32): void {
+  get(CPU);
+  memoryOp(opcode, offset);
+}
+export function storeState32(offset: u32, value: u32): void {
+  get(CPU);
+  i32Const(value);
+  memoryOp(W.I32_STORE, offset);
+}
+/** Stores a local in CpuState. */
+export function storeLocal(opcode: u32, offset: u32, local: u32): void {
+  get(CPU);
+  get(local);
+  memoryOp(opcode, offset);
+}
+export function call(index: u32): void {
+  byte(W.CALL);
+  unsigned(index);
+}
+export function ifVoid(): void {
+  byte(W.IF);
+  byte(Type.NONE);
+}
+export function branch(depth: u32): void {
+  byte(W.BR);
+  unsigned(depth);
+}
+
+/** The temporaries are free again. */
+export function releaseLocals(): void {
+  nextI64 = 0;
+  nextI32 = 0;
+}
+export function newI64(): u32 {
+  const local = FIRST_I64 + nextI64++;
+  if (nextI64 > NR_I64) unreachable();
+  return local;
+}
+export function newI32(): u32 {
+  const local = FIRST_I32 + nextI32++;
+  if (nextI32 > NR_I32) unreachable();
+  return local;
+}
+export function newLocal<T>(): u32 {
+  return sizeof<T>() == 8 ? newI64() : newI32();
+}
+/** Keeps the value on the wasm stack in a new local. */
+export function keep<T>(): u32 {
+  const local = newLocal<T>();
+  set(local);
+  return local;
+}
+/** Truncates the i32 on the wasm stack to T. */
+export function truncate<T>(): void {
+  if (sizeof<T>() == 1) {
+    i32Const(0xff);
+    emit(W.I32_AND);
+  } else if (sizeof<T>() == 2) {
+    i32Const(0xffff);
+    emit(W.I32_AND);
+  }
+}
+/** Picks the 32- or 64-bit form of an operation. */
+// prettier-ignore
+@inline
+export function wider<T>(narrow: u32, wide: u32): u32 {
+  return sizeof<T>() == 8 ? wide : narrow;
+}
+/** Sign-extends the i32 on the wasm stack, of `bytes` significant bytes. */
+export function extendNarrow(bytes: u32): void {
+  if (bytes == 1) emit(W.I32_EXTEND8_S);
+  if (bytes == 2) emit(W.I32_EXTEND16_S);
+}
+/** Puts the value of a local on the wasm stack as a sign-extended i64. */
+export function getWide<T>(local: u32): void {
+  get(local);
+  if (sizeof<T>() == 8) return;
+  extendNarrow(sizeof<T>());
+  emit(W.I64_EXTEND_I32_S);
+}

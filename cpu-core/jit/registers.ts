@@ -1,0 +1,78 @@
+/**
+ * General registers in translated code: i64 locals from the region's entry to its exits. What is used and what is written
+ * anywhere in the region is learned in a first pass; entry and exits move just these.
+ */
+import { CPU_REGS } from "../abi/state";
+import { emit, get, i64Const, keep, loadState, REGISTER, set, storeLocal, truncate } from "./emit";
+import { W } from "./wasm_opcodes";
+
+/** Bit n: register n. */
+let used: u32 = 0;
+let written: u32 = 0;
+
+export function forgetRegisters(): void {
+  used = 0;
+  written = 0;
+}
+
+export function registerLocal(offset: u32): u32 {
+  used |= 1 << (offset >> 3);
+  return REGISTER + (offset >> 3);
+}
+
+export function writtenLocal(offset: u32): u32 {
+  written |= 1 << (offset >> 3);
+  return registerLocal(offset);
+}
+
+/** Loads what the region uses from CpuState. */
+export function reloadRegisters(): void {
+  for (let i: u32 = 0; i < 16; i++) {
+    if ((used & (1 << i)) == 0) continue;
+    loadState(W.I64_LOAD, CPU_REGS + i * 8);
+    set(REGISTER + i);
+  }
+}
+
+/** Stores what the region writes in CpuState. */
+export function spillRegisters(): void {
+  for (let i: u32 = 0; i < 16; i++) {
+    if ((written & (1 << i)) != 0) storeLocal(W.I64_STORE, CPU_REGS + i * 8, REGISTER + i);
+  }
+}
+
+export function readRegisterLocal<T>(offset: u32): u32 {
+  get(registerLocal(offset));
+  if (sizeof<T>() == 8) return keep<T>();
+  if ((offset & 7) != 0) {
+    i64Const(8);
+    emit(W.I64_SHR_U);
+  }
+  emit(W.I32_WRAP_I64);
+  truncate<T>();
+  return keep<T>();
+}
+
+export function writeRegisterLocal<T>(offset: u32, value: u32): void {
+  const local = writtenLocal(offset);
+  if (sizeof<T>() == 8) {
+    get(value);
+  } else if (sizeof<T>() == 4) {
+    get(value);
+    emit(W.I64_EXTEND_I32_U);
+  } else {
+    const shift: i64 = (offset & 7) != 0 ? 8 : 0;
+    const mask: i64 = sizeof<T>() == 1 ? 0xff : 0xffff;
+    get(local);
+    i64Const(~(mask << shift));
+    emit(W.I64_AND);
+    get(value);
+    emit(W.I64_EXTEND_I32_U);
+    if (shift != 0) {
+      i64Const(shift);
+      emit(W.I64_SHL);
+    }
+    emit(W.I64_OR);
+  }
+  set(local);
+}
