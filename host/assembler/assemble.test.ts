@@ -112,6 +112,21 @@ entry_ %+ i: db i * 2
   expect(symbols.entry_2).toBe(12);
 });
 
+test("a parameter in braces is passed on with its commas", () => {
+  const source = `
+%macro bytes 1
+        db %1
+%endmacro
+%macro pass 2
+        bytes {%1}
+%{2}_end:
+%endmacro
+        pass {1, 2}, x`;
+  const { bytes, symbols } = assemble(source);
+  expect([...bytes]).toEqual([1, 2]);
+  expect(symbols.x_end).toBe(2);
+});
+
 test("includes come from the reader given", () => {
   const include = (name: string): { file: string; text: string } | null =>
     name === "x.asm" ? { file: "dir/x.asm", text: "db 1" } : null;

@@ -203,10 +203,14 @@ export class Preprocessor {
   #instantiate(macro: Macro, args: readonly string[], via: SourceSite): RawLine[] {
     const unique = ++this.#expansions;
     return macro.body.map(({ text, site }) => ({
-      text: text.replace(/%%([\w.]+)|%\{?(\d+)\}?/g, (_all, label?: string, number?: string) => {
-        if (label !== undefined) return `..@${unique}.${label}`;
-        return number === "0" ? String(args.length) : (args[Number(number) - 1] ?? "");
-      }),
+      text: text.replace(
+        /%%([\w.]+)|%\{(\d+)\}|%(\d+)/g,
+        (_all, label?: string, braced?: string, bare?: string) => {
+          if (label !== undefined) return `..@${unique}.${label}`;
+          const number = braced ?? bare;
+          return number === "0" ? String(args.length) : (args[Number(number) - 1] ?? "");
+        },
+      ),
       site: { file: site.file, line: site.line, via },
     }));
   }

@@ -38,4 +38,54 @@ export const DEVIATIONS: readonly Deviation[] = [
     because:
       'QEMU does not set RF in the saved flags of a fault. SDM vol 3B "Instruction-Breakpoint Exception Condition"',
   },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /\/db int1$/,
+    because: 'QEMU does not know the opcode F1. SDM vol 2A "INT n/INTO/INT3/INT1"',
+  },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /\/(ud )?xm/,
+    because: 'QEMU never raises #XM. SDM vol 1 "SIMD Floating-Point Exceptions"',
+  },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /\/gp ldmxcsr reserved$/,
+    because: 'QEMU takes any MXCSR. SDM vol 2A "LDMXCSR"',
+  },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /\/(gp|ss) ((word|dword|byte) at|small segment|null ds)/,
+    because:
+      'QEMU checks no segment limits of data, nor null selectors. SDM vol 3A "Limit Checking", "Null Segment Selector Checking"',
+  },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /\/ac$/,
+    because: 'QEMU never raises #AC. SDM vol 3A "Interrupt 17 - Alignment Check Exception (#AC)"',
+  },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /\/(gp not canonical, crossing|ss (push )?not canonical)$/,
+    because:
+      'QEMU looks at the first byte only, and raises #GP for the stack too. SDM vol 1 "Canonical Addressing"',
+  },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /\/gp (jmp|ret) not canonical$/,
+    because: 'QEMU (as AMD\'s CPUs) faults at the target, not at the branch. SDM vol 2A "JMP", vol 2B "RET"',
+  },
+  {
+    machine: "qemu",
+    image: "exceptions",
+    checks: /^pm32\.1\/mf$/,
+    because: 'QEMU loses a pending x87 exception here. SDM vol 1 "x87 FPU Exception Synchronization"',
+  },
 ];

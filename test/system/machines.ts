@@ -14,7 +14,7 @@ export type MachineName = "vitrine" | "bochs" | "qemu";
 export const REFERENCES: readonly MachineName[] = ["bochs", "qemu"];
 
 /** Host time after which a machine is stopped; what it has written until then is its answer. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 40_000;
 const MEMORY_MIB = 64;
 
 const BOCHS = "bochs";
@@ -23,8 +23,8 @@ const QEMU = "qemu-system-x86_64";
 
 /** Bochs's model with most of what x86-64-v2 and its system side know. */
 const BOCHS_CPU = "corei7_skylake_x";
-/** Bochs's debugger (Debian builds it in) stops at each reset: as many are survived. */
-const BOCHS_RESETS = 50;
+/** An image that resets the machine more often than this has lost its way. (Bochs's debugger, built in by Debian, stops at each.) */
+const MAX_RESETS = 20;
 
 /** Whether the machine can run here. */
 export function isInstalled(machine: MachineName): boolean {
@@ -42,6 +42,7 @@ export function runImage(machine: MachineName, image: Uint8Array): Promise<strin
 async function runVitrine(image: Uint8Array): Promise<string> {
   let output = "";
   let why = "";
+  let resets = 0;
   let end: () => void;
   const ended = new Promise<void>((resolve) => (end = resolve));
   const machine = new Machine(await loadNodeAssets(), {
@@ -55,7 +56,8 @@ async function runVitrine(image: Uint8Array): Promise<string> {
     serial: (bytes) => (output += Buffer.from(bytes).toString("latin1")),
     power: (state, detail) => {
       if (state === "crashed") why = `crashed: ${detail}`;
-      if (state === "crashed" || state === "off") end();
+      if (state === "running" && detail !== "" && ++resets > MAX_RESETS) why = "too many resets";
+      if (why !== "" || state === "off") end();
     },
   });
   const timer = setTimeout(() => {
@@ -90,7 +92,7 @@ async function runBochs(image: Uint8Array): Promise<string> {
         "",
       ].join("\n"),
     );
-    writeFileSync(commands, "c\n".repeat(BOCHS_RESETS));
+    writeFileSync(commands, "c\n".repeat(MAX_RESETS));
     return execute(BOCHS, ["-q", "-f", config, "-rc", commands]);
   });
 }

@@ -1,9 +1,9 @@
 ; The language of the images. README.md explains it.
 
-; A check is a line: its name, a colon, what is observed, and the end of the line.
+; A check is a line: its name, a colon, what is observed, and the end of the line. A name of parts is written {"a", "b"}.
 %macro check 1
         inc dword [check_count]
-        puts %1
+        puts {%1}
         puts ": "
 %endmacro
 ; The same with a name that is put together: begin_check, puts and putx as often as needed, end_name.
@@ -73,7 +73,7 @@ run_after_ %+ RUN_NUMBER:
 
 ; The usual case: one trial that makes one line.
 %macro test 2                   ; mode, name
-        check %2
+        check {%2}
         run %1
 %endmacro
 %macro end_test 0

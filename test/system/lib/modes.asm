@@ -299,6 +299,7 @@ finish_trial:
         xor eax, eax
         lldt ax
         cld
+        fninit
         and dword [rec_segments + 4], 0xffff    ; DS was popped as a dword
         call reset_trial
         popad
