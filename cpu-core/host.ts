@@ -12,6 +12,20 @@ export declare function mmioWrite(pa: u32, size: u32, value: u32): void;
 /** The INTA cycle: the vector of the interrupt being acknowledged. */
 @external("env", "interrupt_acknowledge")
 export declare function interruptAcknowledge(): u32;
+/** CR8: bits 7:4 of the local APIC's TPR. */
+@external("env", "read_cr8")
+export declare function readCr8(): u32;
+@external("env", "write_cr8")
+export declare function writeCr8(value: u32): void;
+/** RDMSR of one of the local APIC's MSRs; the value goes to CPU_SCRATCH. 0: #GP(0). */
+@external("env", "apic_read_msr")
+export declare function apicReadMsr(number: u32): u32;
+/** WRMSR of IA32_APIC_BASE and the local APIC's MSRs. 0: #GP(0). */
+@external("env", "apic_write_msr")
+export declare function apicWriteMsr(number: u32, lo: u32, hi: u32): u32;
+/** The TSC was set: what waits for a value of it looks again. */
+@external("env", "tsc_written")
+export declare function tscWritten(): void;
 /** Cycles since power-on. */
 @external("env", "read_tsc")
 export declare function readTsc(): f64;

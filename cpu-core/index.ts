@@ -2,29 +2,26 @@
 import { PAGE_FLAGS_BASE, PAGE_FLAGS_SIZE, RAM_BASE, VRAM_DIRTY_BASE, VRAM_DIRTY_SIZE } from "./abi/layout";
 import {
   CPU_SCRATCH,
-  CR0_ET,
+  APIC_BASE_RESET,
   CR0_CD,
   CR0_NW,
+  EVENT_INIT,
   EVENT_INTR,
   EVENT_NMI,
   EVENT_STOP,
-  RDX,
-  SEG_CS,
-  SEG_LDTR,
-  SEG_TR,
   STATE_BYTES,
 } from "./abi/state";
 import { dropAllBlocks, invalidateCode } from "./interpreter/block";
-import { setRamBytes } from "./mmu/physical";
-import { clearTlb, flushTlb, invalidatePage } from "./mmu/tlb";
+import { init } from "./interrupts/init";
+import { setApicBase, setRamBytes } from "./mmu/physical";
+import { flushTlb, invalidatePage } from "./mmu/tlb";
 import { unwound } from "./run";
 import { writeCr0, writeCr3, writeCr4 } from "./ops/control";
 import { MISC_ENABLE_RESET, readMsr, writeMsr } from "./ops/msr";
-import { cpu, cpuBase, writeReg } from "./state/cpu";
+import { cpu, cpuBase } from "./state/cpu";
 import { updateMode } from "./state/mode";
 import { materializeFlags } from "./state/rflags";
 import { MXCSR_DEFAULT } from "./state/simd";
-import { setSegment } from "./state/segments";
 
 export { run } from "./run";
 export { fxrstorImage as fxrstor, fxsaveImage as fxsave } from "./ops/fx_image";
@@ -32,49 +29,48 @@ export * from "./jit/helpers";
 export { setThreshold as set_translation_threshold } from "./jit/translate"; // entries of a block before it is translated; 0: never
 export { cpuid } from "./state/cpuid"; // EAX, EBX, ECX, EDX go to CPU_SCRATCH
 
-/** Power-on and INIT state. SDM vol 3A table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT". */
+/** Power-on state. SDM vol 3A table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT". */
 export function reset(ramBytes: u32): void {
   setRamBytes(ramBytes);
   memory.fill(cpuBase(), 0, STATE_BYTES);
   const state = cpu();
   state.a20Mask = 0xffff_ffff;
-  state.rflags = 2;
-  state.rip = 0xfff0;
-  state.cr0 = CR0_ET | CR0_CD | CR0_NW;
-  state.gdtrLimit = 0xffff;
-  state.idtrLimit = 0xffff;
+  state.cr0 = CR0_CD | CR0_NW;
   state.pat = 0x0007_0406_0007_0406;
-  state.apicBase = 0xfee0_0100;
+  setApicBase(APIC_BASE_RESET);
   state.x87Control = 0x40;
   state.miscEnable = MISC_ENABLE_RESET;
   state.mxcsr = MXCSR_DEFAULT;
   state.xcr0 = 1;
-  for (let i: u32 = 0; i < 6; i++) setSegment(i, 0, 0x93, 0, 0xffff);
-  setSegment(SEG_CS, 0xf000, 0x9b, 0xffff_0000, 0xffff);
-  setSegment(SEG_LDTR, 0, 0x82, 0, 0xffff);
-  setSegment(SEG_TR, 0, 0x8b, 0, 0xffff);
-  writeReg<u32>(RDX << 3, 0x6f1);
   memory.fill(PAGE_FLAGS_BASE, 0, PAGE_FLAGS_SIZE);
   memory.fill(VRAM_DIRTY_BASE, 1, VRAM_DIRTY_SIZE);
-  clearTlb();
   dropAllBlocks();
-  updateMode();
+  init();
 }
 
-/** The INTR line from the interrupt controller. */
+/** Makes run() look at events after the current instruction. */
+function signal(event: u32): void {
+  cpu().events |= event;
+  cpu().blockEnd = 0;
+}
+
+/** The INTR line from the interrupt controllers. */
 export function set_intr(level: u32): void {
-  const state = cpu();
-  state.events = level != 0 ? state.events | EVENT_INTR : state.events & ~EVENT_INTR;
+  if (level != 0) signal(EVENT_INTR);
+  else cpu().events &= ~EVENT_INTR;
 }
 
 export function raise_nmi(): void {
-  cpu().events |= EVENT_NMI;
-  cpu().halted = 0;
+  signal(EVENT_NMI);
 }
 
-/** Makes run() return EXIT_UNWOUND after the current block. */
+export function raise_init(): void {
+  signal(EVENT_INIT);
+}
+
+/** Makes run() return EXIT_UNWOUND after the current instruction. */
 export function request_stop(): void {
-  cpu().events |= EVENT_STOP;
+  signal(EVENT_STOP);
 }
 
 /** Bytes of RAM changed from outside (DMA, the kernel): decoded code there is dropped. */

@@ -5,12 +5,13 @@
  * the exception is delivered first thing there.
  */
 import { EXIT_BUDGET, EXIT_HLT, EXIT_SHUTDOWN, EXIT_UNWOUND } from "./abi/exit";
-import { EVENT_INTR, EVENT_NMI, EVENT_STOP, FLAG_IF, FLAG_TF, NO_ERROR_CODE } from "./abi/state";
+import { EVENT_INIT, EVENT_INTR, EVENT_NMI, EVENT_STOP, FLAG_IF, FLAG_TF, NO_ERROR_CODE } from "./abi/state";
 import { VECTOR_DB, VECTOR_NMI } from "./abi/vectors";
 import { Insn, INSN_SIZE } from "./decode/insn";
 import { interruptAcknowledge } from "./host";
 import { Interpreter } from "./interpreter/backend";
 import { Block, BLOCK_HEADER_SIZE, findBlock } from "./interpreter/block";
+import { init } from "./interrupts/init";
 import { deliver, deliverRaised, Source } from "./interrupts/deliver";
 import { Op } from "./ops/op";
 import { performHot, performOther } from "./ops/perform";
@@ -93,7 +94,10 @@ function handleEvents(): u32 {
     state.events &= ~EVENT_STOP;
     return EXIT_UNWOUND;
   }
-  if ((state.events & EVENT_NMI) != 0) {
+  if ((state.events & EVENT_INIT) != 0) {
+    state.events &= ~EVENT_INIT;
+    init();
+  } else if ((state.events & EVENT_NMI) != 0) {
     state.events &= ~EVENT_NMI;
     deliver(VECTOR_NMI, Source.EXTERNAL, NO_ERROR_CODE);
   } else if ((state.events & EVENT_INTR) != 0 && (state.rflags & FLAG_IF) != 0) {

@@ -2,18 +2,29 @@
  * The board: which device sits at which ports and on which interrupt line. The table is the schematic; `Board` builds the
  * devices and solders them to the buses by it. host/README.md draws it, "how to add a device" starts here.
  *
- *     CPU --+-- PortBus --- devices below            IRQ lines -> 8259 pair -> INTR
+ *     CPU --+-- PortBus --- devices below
  *           +-- RAM, ROM, video memory (plain memory of the core, cpu-core/abi/layout.ts)
- *           +-- MmioBus --- everything else
+ *           +-- local APIC's page, then MmioBus --- I/O APIC, MSIs, everything else
+ *
+ *     IRQ line n --+-- 8259 pair, input n --- INTR --+-- LINT0 --+
+ *                  +-- I/O APIC, pin n (0: pin 2)    +-- pin 0   |
+ *                                 +------ ApicBus -----------> local APIC ---> the CPU's interrupt request, NMI, INIT
+ *     SERR#, IOCHK# --- NMI line ------------------ LINT1 -------+
  */
 import { IrqLine, MmioBus, PortBus } from "./bus.ts";
-import type { PortDevice } from "./bus.ts";
+import type { MemoryBus, PortDevice } from "./bus.ts";
 import type { Timeline } from "./clock.ts";
 import type { Disk } from "./disks/disk.ts";
+import { ApicBus } from "./devices/apic_bus.ts";
+import type { TscOffset } from "./devices/apic_timer.ts";
 import { BochsVbe } from "./devices/bochs_vbe.ts";
 import { Cmos } from "./devices/cmos.ts";
 import { I8042 } from "./devices/i8042.ts";
 import { IdeChannel } from "./devices/ide_ata.ts";
+import { IoApic } from "./devices/io_apic.ts";
+import { LocalApic } from "./devices/local_apic.ts";
+import type { CpuPins } from "./devices/local_apic.ts";
+import { NmiControl } from "./devices/nmi_control.ts";
 import { PicPair } from "./devices/pic8259.ts";
 import { Pit8254 } from "./devices/pit8254.ts";
 import {
@@ -83,10 +94,28 @@ export const BOARD: readonly BoardRow[] = [
   { name: "PCI conf1",    part: "pci_address",      ports: [0xcf8, 4] },
 ];
 
+/** Physical address of the I/O APIC, and its length. */
+export const IO_APIC_ADDRESS = 0xfec0_0000;
+export const IO_APIC_BYTES = 0x400;
+
+const NR_ISA_LINES = 16;
+/** Input of the first 8259 that the second one hangs on: no device's. */
+const CASCADE_IRQ = 2;
+
+/** The pin of the I/O APIC that IRQ line `irq` goes to: pin 0 is the 8259 pair's. */
+export function ioApicPin(irq: number): number {
+  return irq === 0 ? 2 : irq;
+}
+
+/** A socket for a CPU. */
+export interface CpuSocket extends CpuPins {
+  readonly tsc: TscOffset;
+}
+
 /** The wires from the board to the rest of the machine. */
 export interface BoardWires extends PowerControl {
-  /** The CPU's INTR pin. */
-  intr(level: number): void;
+  /** The first one is the bootstrap processor. */
+  readonly cpus: readonly CpuSocket[];
   /** A byte leaves serial port `port`. */
   serialOutput(port: number, byte: number): void;
   /** Serial port `port` has no received bytes left. */
@@ -107,6 +136,11 @@ export class Board {
   readonly ports = new PortBus();
   readonly mmio = new MmioBus();
   readonly pic: PicPair;
+  readonly apic_bus = new ApicBus();
+  /** The CPUs' local APICs. */
+  readonly apics: readonly LocalApic[];
+  readonly io_apic = new IoApic(this.apic_bus);
+  readonly nmi: NmiControl;
   readonly pit: Pit8254;
   readonly cmos: Cmos;
   readonly serial: readonly [Uart16550, Uart16550];
@@ -118,15 +152,34 @@ export class Board {
   readonly post = new PostCodes();
   /** Devices beyond the table (host/machine.ts Slots) whose reset pin hangs on the board's line. */
   readonly extra: { reset(): void }[] = [];
+  readonly #lines: readonly IrqLine[];
   readonly #port_a: SystemControlPortA;
   readonly #reset_control: ResetControl;
 
   constructor(config: BoardConfig, timeline: Timeline, wires: BoardWires) {
-    this.pic = new PicPair((level) => wires.intr(level));
+    this.pic = new PicPair((level) => {
+      for (const apic of this.apics) apic.setLint(0, level);
+      this.io_apic.setPin(0, level);
+    });
+    this.apics = wires.cpus.map(
+      (socket, id) =>
+        new LocalApic(id, this.apic_bus, socket, () => this.pic.acknowledge(), timeline, socket.tsc),
+    );
+    this.#lines = Array.from(
+      { length: NR_ISA_LINES },
+      (_, irq) =>
+        new IrqLine((level) => {
+          this.pic.setLine(irq, level);
+          this.io_apic.setPin(ioApicPin(irq), level);
+        }),
+    );
+    this.mmio.add("IOAPIC 0", IO_APIC_ADDRESS, IO_APIC_BYTES, this.io_apic);
+    const { msi_window } = this.apic_bus;
+    this.mmio.add("MSI", msi_window.start, msi_window.length_bytes, msi_window);
     const irq = (part: Part): IrqLine => {
       const row = BOARD.find((candidate) => candidate.part === part);
       if (row?.irq === undefined) throw new Error(`${part} has no interrupt line`);
-      return this.pic.line(row.irq);
+      return this.irq(row.irq);
     };
     const uart = (port: number, part: Part): Uart16550 =>
       new Uart16550(
@@ -139,6 +192,14 @@ export class Board {
       memory_bytes: config.memory_bytes,
       nr_disks: config.disks.filter((disk) => disk !== null).length,
     });
+    this.nmi = new NmiControl(
+      this.pit.portB,
+      () => this.cmos.nmi_masked,
+      (level) => {
+        for (const apic of this.apics) apic.setLint(1, level);
+      },
+    );
+    this.cmos.onNmiMask = () => this.nmi.update();
     this.serial = [uart(0, "serial0"), uart(1, "serial1")];
     this.keyboard = new I8042({
       keyboard_irq: irq("keyboard_data"),
@@ -161,7 +222,7 @@ export class Board {
       pic_slave: this.pic.slave,
       elcr: this.pic.elcr,
       pit: this.pit,
-      port_b: this.pit.portB,
+      port_b: this.nmi,
       keyboard_data: this.keyboard.data,
       keyboard_control: this.keyboard,
       cmos: this.cmos,
@@ -180,10 +241,38 @@ export class Board {
     for (const row of BOARD) this.ports.add(row.name, row.ports[0], row.ports[1], parts[row.part]);
   }
 
+  /** IRQ line `irq`; 2 is taken by the cascade of the 8259 pair. */
+  irq(irq: number): IrqLine {
+    if (irq === CASCADE_IRQ || irq < 0 || irq >= NR_ISA_LINES) throw new RangeError(`IRQ ${irq} is not free`);
+    return this.#lines[irq];
+  }
+
+  /** The memory bus as CPU `cpu` sees it: the page of its own local APIC comes before what others see there. */
+  memoryBus(cpu: number): MemoryBus {
+    const { mmio } = this;
+    const apic = this.apics[cpu];
+    const inPage = (pa: number): boolean => apic.page >= 0 && pa >= apic.page && pa - apic.page < 0x1000;
+    return {
+      read: (pa, size) => (inPage(pa) ? apic.readMmio(pa - apic.page, size) : mmio.read(pa, size)),
+      write: (pa, size, value) => {
+        if (inPage(pa)) apic.writeMmio(pa - apic.page, size, value >>> 0);
+        else mmio.write(pa, size, value);
+      },
+    };
+  }
+
+  /** Whether a CPU that is halted with interrupts off may still be woken by the board. */
+  get wakes_masked_cpu(): boolean {
+    return this.io_apic.wakes_masked_cpu || this.apics.some((apic) => apic.wakes_masked_cpu);
+  }
+
   /** The reset line: every device goes to its power-on state; the clock chip and the disks keep their contents. */
   reset(): void {
+    for (const apic of this.apics) apic.reset();
+    this.io_apic.reset();
     this.pic.reset();
     this.pit.reset();
+    this.nmi.reset();
     this.cmos.reset();
     for (const uart of this.serial) uart.reset();
     this.keyboard.reset();

@@ -98,8 +98,14 @@ export class PortBus {
   }
 }
 
+/** Who answers to physical addresses that are not plain memory: the bus, or one CPU's way to it. */
+export interface MemoryBus {
+  read(pa: number, size: number): number;
+  write(pa: number, size: number, value: number): void;
+}
+
 /** Physical addresses that are neither RAM nor ROM nor video memory. */
-export class MmioBus {
+export class MmioBus implements MemoryBus {
   /** Sorted by start address. */
   readonly claims: Claim<MmioDevice>[] = [];
 

@@ -21,7 +21,8 @@ export interface CoreExports {
   /** Level of the INTR pin. */
   set_intr(level: number): void;
   raise_nmi(): void;
-  /** Makes the current run() return EXIT_UNWOUND after the current block. */
+  raise_init(): void;
+  /** Makes the current run() return EXIT_UNWOUND after the current instruction. */
   request_stop(): void;
   /** Drops decoded code of the physical range. */
   invalidate_code(pa: number, length_bytes: number): void;
@@ -44,6 +45,19 @@ export interface CoreExports {
   set_translation_threshold(entries: number): void;
 }
 
+/** The local APIC as its CPU sees it beside the memory-mapped registers. */
+export interface ApicRegisters {
+  /** Task priority register, 8 bits; CR8 is its upper half. */
+  tpr(): number;
+  writeTpr(value: number): void;
+  /** One of the local APIC's MSRs as two unsigned halves; null: there is none of that number now. */
+  readMsr(msr: number): { lo: number; hi: number } | null;
+  /** False: the MSR does not exist now or does not take the value. */
+  writeMsr(msr: number, lo: number, hi: number): boolean;
+  /** The offset of the TSC changed. */
+  tscWritten(): void;
+}
+
 /** What the board gives the core. */
 export interface CoreEnvironment {
   portRead(port: number, size: number): number;
@@ -51,6 +65,7 @@ export interface CoreEnvironment {
   mmioRead(pa: number, size: number): number;
   mmioWrite(pa: number, size: number, value: number): void;
   interruptAcknowledge(): number;
+  readonly apic: ApicRegisters;
   /** Cycles since power-on. */
   readTsc(): number;
   random32(): number;
@@ -92,6 +107,18 @@ export class Core {
       mmio_read: (pa: number, size: number) => environment.mmioRead(pa >>> 0, size),
       mmio_write: (pa: number, size: number, value: number) => environment.mmioWrite(pa >>> 0, size, value),
       interrupt_acknowledge: () => environment.interruptAcknowledge(),
+      read_cr8: () => environment.apic.tpr() >>> 4,
+      write_cr8: (value: number) => environment.apic.writeTpr((value & 15) << 4),
+      apic_read_msr: (msr: number) => {
+        const value = environment.apic.readMsr(msr);
+        if (value === null) return 0;
+        this.state[this.#scratch] = value.lo;
+        this.state[this.#scratch + 1] = value.hi;
+        return 1;
+      },
+      apic_write_msr: (msr: number, lo: number, hi: number) =>
+        environment.apic.writeMsr(msr, lo >>> 0, hi >>> 0) ? 1 : 0,
+      tsc_written: () => environment.apic.tscWritten(),
       read_tsc: () => environment.readTsc(),
       random32: () => environment.random32(),
       raise_unwind: () => {

@@ -13,7 +13,7 @@ import {
   CPU_RIP,
 } from "../cpu-core/abi/state.ts";
 import type { Cpu, IoMemory, Machine as KernelMachine, Ports, Ram } from "../kernel/arch/x86/machine.ts";
-import type { MmioBus, PortBus } from "./bus.ts";
+import type { MemoryBus, PortBus } from "./bus.ts";
 import { PORT_ACCESS_NS, RDTSC_NS } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import { UNWIND } from "./core.ts";
@@ -189,7 +189,7 @@ export class GuestMachine implements KernelMachine {
     readonly core: Core,
     readonly cpu: GuestCpu,
     readonly ports: GuestPorts,
-    readonly mmio: MmioBus,
+    readonly mmio: MemoryBus,
   ) {
     this.ram = this.#ram = new GuestRam(core, core.ram_bytes);
   }

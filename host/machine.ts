@@ -17,6 +17,7 @@ import {
   CPU_COUNT_TRANSLATED_ENTRIES,
   CPU_COUNT_TRANSLATIONS,
   CPU_RFLAGS,
+  CPU_TSC_OFFSET,
   FLAG_IF,
 } from "../cpu-core/abi/state.ts";
 import type { Ram } from "../kernel/arch/x86/machine.ts";
@@ -221,9 +222,16 @@ export class Machine implements MachineApi {
     const core: Core = new Core(assets.core, config.memory_bytes, {
       portRead: (port, size) => ports.read(port, size),
       portWrite: (port, size, value) => ports.write(port, size, value),
-      mmioRead: (pa, size) => board.mmio.read(pa, size),
-      mmioWrite: (pa, size, value) => board.mmio.write(pa, size, value),
-      interruptAcknowledge: () => board.pic.acknowledge(),
+      mmioRead: (pa, size) => memory_bus.read(pa, size),
+      mmioWrite: (pa, size, value) => memory_bus.write(pa, size, value),
+      interruptAcknowledge: () => apic.acknowledge(),
+      apic: {
+        tpr: () => apic.tpr,
+        writeTpr: (value) => apic.writeTpr(value),
+        readMsr: (msr) => apic.readMsr(msr),
+        writeMsr: (msr, lo, hi) => apic.writeMsr(msr, lo, hi),
+        tscWritten: () => apic.timer.tscWritten(),
+      },
       readTsc: () => clock.now_ns(),
       random32,
     });
@@ -232,8 +240,10 @@ export class Machine implements MachineApi {
     const timeline = new Timeline(clock);
     const disks = [this.hooks.boot_disk ?? this.#composeBootDisk(config), this.hooks.disk ?? null] as const;
     const board = new Board({ memory_bytes: config.memory_bytes, disks }, timeline, this.#wires(core));
+    const [apic] = board.apics;
+    const memory_bus = board.memoryBus(0);
     const ports = new GuestPorts(board.ports, clock);
-    const machine = new GuestMachine(core, new GuestCpu(core, clock, random32), ports, board.mmio);
+    const machine = new GuestMachine(core, new GuestCpu(core, clock, random32), ports, memory_bus);
     const kernel = createKernel(machine, { symbols: assets.images.symbols });
     const monitor = new Monitor(core, board, machine.ram.bytes);
     const loop = new RunLoop(core, clock, timeline, kernel);
@@ -257,7 +267,16 @@ export class Machine implements MachineApi {
 
   #wires(core: Core): BoardWires {
     return {
-      intr: (level) => core.exports.set_intr(level),
+      cpus: [
+        {
+          intr: (level) => core.exports.set_intr(level),
+          nmi: () => core.exports.raise_nmi(),
+          init: () => core.exports.raise_init(),
+          // The bootstrap processor never waits for one.
+          startUp: () => undefined,
+          tsc: { lo: () => core.read32(CPU_TSC_OFFSET), hi: () => core.read32(CPU_TSC_OFFSET + 4) },
+        },
+      ],
       setA20: (level) => core.exports.set_a20(level),
       a20: () => (core.read32(CPU_A20_MASK) >>> 20) & 1,
       reset: () => this.#pull("reset"),
@@ -331,8 +350,8 @@ export class Machine implements MachineApi {
   }
 
   /** The CPU is halted: sleeps until the next timer. False if there is no time to sleep. */
-  #sleep({ clock, core, timeline }: Powered): boolean {
-    if (!(core.read32(CPU_RFLAGS) & FLAG_IF)) {
+  #sleep({ board, clock, core, timeline }: Powered): boolean {
+    if (!(core.read32(CPU_RFLAGS) & FLAG_IF) && !board.wakes_masked_cpu) {
       // The devices may go on ticking; the CPU does not hear them.
       this.#flush();
       this.#asleep_since_ms = performance.now();

@@ -14,7 +14,7 @@ import {
   VRAM_SIZE,
 } from "../cpu-core/abi/layout.ts";
 import type { IoMemory, Ram } from "../kernel/arch/x86/machine.ts";
-import type { MmioBus } from "./bus.ts";
+import type { MemoryBus } from "./bus.ts";
 import type { Core } from "./core.ts";
 
 const TWO_32 = 0x1_0000_0000;
@@ -121,7 +121,7 @@ export function mapIoMemory(
   size_bytes: number,
   ram: GuestRam,
   core: Core,
-  mmio: MmioBus,
+  mmio: MemoryBus,
 ): IoMemory {
   if (pa >= VRAM_PHYSICAL && pa + size_bytes <= VRAM_PHYSICAL + VRAM_SIZE) {
     return new VideoMemory(core, pa, size_bytes);
@@ -237,7 +237,7 @@ class RamWindow implements IoMemory {
 /** Registers on the MMIO bus. */
 class BusMemory implements IoMemory {
   constructor(
-    readonly mmio: MmioBus,
+    readonly mmio: MemoryBus,
     readonly pa: number,
     readonly size_bytes: number,
   ) {}

@@ -59,7 +59,6 @@ export const CPU_CR0: u32 = 0x280; // u32
 export const CPU_CR4: u32 = 0x284; // u32
 export const CPU_CR2: u32 = 0x288; // u64
 export const CPU_CR3: u32 = 0x290; // u64
-export const CPU_CR8: u32 = 0x298; // u32
 export const CPU_EFER: u32 = 0x29c; // u32
 export const CPU_STAR: u32 = 0x2a0; // u64
 export const CPU_LSTAR: u32 = 0x2a8;
@@ -116,6 +115,7 @@ export const NO_ERROR_CODE: u32 = 0xffff_ffff;
 export const EVENT_INTR: u32 = 1 << 0; // the interrupt controller's INTR line is up
 export const EVENT_NMI: u32 = 1 << 1;
 export const EVENT_STOP: u32 = 1 << 2; // a host import wants run() to return EXIT_UNWOUND
+export const EVENT_INIT: u32 = 1 << 4;
 export const EVENT_TRAP: u32 = 1 << 3; // RFLAGS.TF or a debug register is armed
 
 /** Counters, u64 each, only ever added to. */
@@ -200,6 +200,8 @@ export const MSR_SYSENTER_ESP: u32 = 0x175;
 export const MSR_SYSENTER_EIP: u32 = 0x176;
 export const MSR_MCG_CAP: u32 = 0x179;
 export const MSR_MCG_STATUS: u32 = 0x17a;
+export const MSR_TSC_DEADLINE: u32 = 0x6e0;
+export const MSR_X2APIC: u32 = 0x800; // 256 of them
 export const MSR_MISC_ENABLE: u32 = 0x1a0;
 export const MSR_MTRR_PHYSBASE0: u32 = 0x200;
 export const MSR_MTRR_FIX64K_00000: u32 = 0x250;
@@ -216,3 +218,10 @@ export const MSR_FS_BASE: u32 = 0xc000_0100;
 export const MSR_GS_BASE: u32 = 0xc000_0101;
 export const MSR_KERNEL_GS_BASE: u32 = 0xc000_0102;
 export const MSR_TSC_AUX: u32 = 0xc000_0103;
+
+/** Bits of IA32_APIC_BASE. SDM vol 3A "Local APIC Status and Location". */
+export const APIC_BASE_BSP: u32 = 1 << 8;
+export const APIC_BASE_X2APIC: u32 = 1 << 10;
+export const APIC_BASE_ENABLE: u32 = 1 << 11;
+/** Its value after reset in the bootstrap processor. */
+export const APIC_BASE_RESET: u32 = 0xfee0_0900;

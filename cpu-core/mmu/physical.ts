@@ -5,6 +5,8 @@
  *     VRAM_PHYSICAL ..         linear framebuffer
  *     ROM_PHYSICAL .. 4 GiB    firmware
  *     anything else            a device: the host's buses
+ *
+ * The page of the local APIC's registers comes before all of these, wherever IA32_APIC_BASE puts it.
  */
 import {
   PAGE_FLAGS_BASE,
@@ -17,6 +19,7 @@ import {
   VRAM_PHYSICAL,
   VRAM_SIZE,
 } from "../abi/layout";
+import { APIC_BASE_ENABLE, APIC_BASE_X2APIC } from "../abi/state";
 import { mmioRead, mmioWrite } from "../host";
 import { invalidateCode } from "../interpreter/block";
 import { cpu } from "../state/cpu";
@@ -28,10 +31,22 @@ export function setRamBytes(bytes: u32): void {
   ramBytes = bytes;
 }
 
+const NOWHERE: u32 = 0xffff_ffff;
+/** Physical address of the local APIC's page. */
+let apicPage: u32 = NOWHERE;
+
+/** Sets IA32_APIC_BASE; translations kept by the TLB are the caller's affair. */
+export function setApicBase(value: u64): void {
+  cpu().apicBase = value;
+  const mapped = (value & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE && value >> 32 == 0;
+  apicPage = mapped ? <u32>value & 0xffff_f000 : NOWHERE;
+}
+
 /** Where physical address `pa` lies in linear memory; 0 if a device or nothing answers there. */
 export function hostOf(pa: u64): u32 {
   if (pa >> 32 != 0) return 0;
   const address = <u32>pa & cpu().a20Mask;
+  if ((address & 0xffff_f000) == apicPage) return 0;
   if (address < ramBytes) return RAM_BASE + address;
   if (address - VRAM_PHYSICAL < VRAM_SIZE) return VRAM_BASE + (address - VRAM_PHYSICAL);
   if (address - ROM_PHYSICAL < ROM_SIZE) return ROM_BASE + (address - ROM_PHYSICAL);

@@ -34,6 +34,7 @@ import {
 } from "../abi/state";
 import { Insn } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
+import { readCr8, writeCr8 } from "../host";
 import { raiseGP, raiseUD } from "../interrupts/raise";
 import { enterContext, flushTlb } from "../mmu/tlb";
 import { loadPdptes, PHYSICAL_BITS } from "../mmu/walk";
@@ -126,7 +127,7 @@ export function movFromCr<T>(insn: Insn): void {
     case 2: value = cpu().cr2; break; // prettier-ignore
     case 3: value = cpu().cr3; break; // prettier-ignore
     case 4: value = <u64>cpu().cr4; break; // prettier-ignore
-    case 8: value = <u64>cpu().cr8; break; // prettier-ignore
+    case 8: value = <u64>readCr8(); break; // prettier-ignore
   }
   writeReg<T>(<u32>insn.dst, <T>value);
 }
@@ -141,7 +142,7 @@ export function movToCr<T>(insn: Insn): void {
     case 2: cpu().cr2 = value; break; // prettier-ignore
     case 3: writeCr3(value); break; // prettier-ignore
     case 4: writeCr4(value); break; // prettier-ignore
-    case 8: if (value > 15) raiseGP(0); cpu().cr8 = <u32>value; break; // prettier-ignore
+    case 8: if (value > 15) raiseGP(0); writeCr8(<u32>value); break; // prettier-ignore
   }
 }
 

@@ -1,5 +1,6 @@
 /** Model-specific registers: RDMSR, WRMSR. SDM vol 4 "Architectural MSRs". The MTRRs are in mtrr.ts. */
 import {
+  CPU_SCRATCH,
   CR0_PG,
   EFER_LMA,
   EFER_LME,
@@ -27,17 +28,20 @@ import {
   MSR_SYSENTER_ESP,
   MSR_TSC,
   MSR_TSC_AUX,
+  MSR_TSC_DEADLINE,
+  MSR_X2APIC,
   RAX,
   RCX,
   RDX,
   SEG_FS,
   SEG_GS,
 } from "../abi/state";
-import { readTsc } from "../host";
+import { apicReadMsr, apicWriteMsr, readTsc, tscWritten } from "../host";
 import { raiseGP } from "../interrupts/raise";
-import { flushTlb } from "../mmu/tlb";
+import { setApicBase } from "../mmu/physical";
+import { clearTlb, flushTlb } from "../mmu/tlb";
 import { isCanonical } from "../state/address";
-import { cpu, readReg, writeReg } from "../state/cpu";
+import { cpu, cpuBase, readReg, writeReg } from "../state/cpu";
 import { updateMode } from "../state/mode";
 import { baseOf, setSegmentBase } from "../state/segments";
 import { isMemoryType, isMtrr, readMtrr, writeMtrr } from "./mtrr";
@@ -78,6 +82,16 @@ function writeEfer(value: u64): void {
   updateMode();
 }
 
+/** The local APIC's MSRs: its registers in x2APIC mode, and IA32_TSC_DEADLINE. */
+function readApic(number: u32): u64 {
+  if (apicReadMsr(number) == 0) raiseGP(0);
+  return load<u64>(cpuBase(), CPU_SCRATCH);
+}
+
+function writeApic(number: u32, value: u64): void {
+  if (apicWriteMsr(number, <u32>value, <u32>(value >> 32)) == 0) raiseGP(0);
+}
+
 /** Reads an MSR; #GP(0) if there is none of that number. */
 export function readMsr(number: u32): u64 {
   switch (number) {
@@ -87,6 +101,7 @@ export function readMsr(number: u32): u64 {
     case MSR_PLATFORM_ID: return 0; // prettier-ignore
     case MSR_APIC_BASE: return cpu().apicBase; // prettier-ignore
     case MSR_BIOS_SIGN_ID: return MICROCODE_REVISION; // prettier-ignore
+    case MSR_TSC_DEADLINE: return readApic(number); // prettier-ignore
     case MSR_SYSENTER_CS: return cpu().sysenterCs; // prettier-ignore
     case MSR_SYSENTER_ESP: return cpu().sysenterEsp; // prettier-ignore
     case MSR_SYSENTER_EIP: return cpu().sysenterEip; // prettier-ignore
@@ -105,6 +120,7 @@ export function readMsr(number: u32): u64 {
     case MSR_TSC_AUX: return <u64>cpu().tscAux; // prettier-ignore
   }
   if (isMtrr(number)) return readMtrr(number);
+  if (number - MSR_X2APIC < 0x100) return readApic(number);
   raiseGP(0);
   return 0;
 }
@@ -112,8 +128,9 @@ export function readMsr(number: u32): u64 {
 /** Writes an MSR; #GP(0) for unknown numbers, reserved bits and non-canonical addresses. */
 export function writeMsr(number: u32, value: u64): void {
   switch (number) {
-    case MSR_TSC: cpu().tscOffset = value - <u64>readTsc(); return; // prettier-ignore
-    case MSR_APIC_BASE: cpu().apicBase = value; return; // prettier-ignore
+    case MSR_TSC: cpu().tscOffset = value - <u64>readTsc(); tscWritten(); return; // prettier-ignore
+    case MSR_APIC_BASE: writeApic(number, value); setApicBase(value); clearTlb(); return; // prettier-ignore
+    case MSR_TSC_DEADLINE: writeApic(number, value); return; // prettier-ignore
     case MSR_P5_MC_ADDR: return; // prettier-ignore
     case MSR_P5_MC_TYPE: return; // prettier-ignore
     case MSR_BIOS_SIGN_ID: return; // prettier-ignore
@@ -137,6 +154,10 @@ export function writeMsr(number: u32, value: u64): void {
     case MSR_TSC_AUX: if (value >> 32 != 0) break; cpu().tscAux = <u32>value; return; // prettier-ignore
   }
   if (isMtrr(number) && writeMtrr(number, value)) return;
+  if (number - MSR_X2APIC < 0x100) {
+    writeApic(number, value);
+    return;
+  }
   raiseGP(0);
 }
 

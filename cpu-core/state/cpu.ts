@@ -21,7 +21,6 @@ import {
   CPU_CR2,
   CPU_CR3,
   CPU_CR4,
-  CPU_CR8,
   CPU_CSTAR,
   CPU_EFER,
   CPU_ENTRY_BUDGET,
@@ -124,8 +123,6 @@ export class CpuState {
   @inline set cr2(value: u64) { store<u64>(changetype<usize>(this), value, CPU_CR2); }
   @inline get cr3(): u64 { return load<u64>(changetype<usize>(this), CPU_CR3); }
   @inline set cr3(value: u64) { store<u64>(changetype<usize>(this), value, CPU_CR3); }
-  @inline get cr8(): u32 { return load<u32>(changetype<usize>(this), CPU_CR8); }
-  @inline set cr8(value: u32) { store<u32>(changetype<usize>(this), value, CPU_CR8); }
   @inline get efer(): u32 { return load<u32>(changetype<usize>(this), CPU_EFER); }
   @inline set efer(value: u32) { store<u32>(changetype<usize>(this), value, CPU_EFER); }
   @inline get star(): u64 { return load<u64>(changetype<usize>(this), CPU_STAR); }

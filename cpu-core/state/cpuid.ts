@@ -4,7 +4,7 @@
  * The vendor is the one whose manuals this CPU follows: C libraries look at features only of vendors they know (glibc
  * takes any other for a CPU below its baseline). Brand string and hypervisor leaf tell who it is.
  */
-import { CPU_SCRATCH, CR4_OSXSAVE } from "../abi/state";
+import { APIC_BASE_ENABLE, CPU_SCRATCH, CR4_OSXSAVE } from "../abi/state";
 import { PHYSICAL_BITS } from "../mmu/walk";
 import { XCR0_VALID, XSAVE_AREA_BYTES } from "../ops/xsave";
 import { cpu, cpuBase } from "./cpu";
@@ -19,6 +19,7 @@ const MSR: u32 = 1 << 5;
 const PAE: u32 = 1 << 6;
 const MCE: u32 = 1 << 7;
 const CX8: u32 = 1 << 8;
+const APIC: u32 = 1 << 9;
 const SEP: u32 = 1 << 11;
 const MTRR: u32 = 1 << 12;
 const PGE: u32 = 1 << 13;
@@ -39,13 +40,17 @@ const CX16: u32 = 1 << 13;
 const PCID: u32 = 1 << 17;
 const SSE4_1: u32 = 1 << 19;
 const SSE4_2: u32 = 1 << 20;
+const X2APIC: u32 = 1 << 21;
 const MOVBE: u32 = 1 << 22;
 const POPCNT: u32 = 1 << 23;
+const TSC_DEADLINE: u32 = 1 << 24;
 const AES: u32 = 1 << 25;
 const XSAVE: u32 = 1 << 26;
 const OSXSAVE: u32 = 1 << 27;
 const RDRAND: u32 = 1 << 30;
 const HYPERVISOR: u32 = <u32>1 << 31;
+// Leaf 6, EAX.
+const ARAT: u32 = 1 << 2;
 // Leaf 7, EBX and ECX.
 const FSGSBASE: u32 = 1 << 0;
 const SMEP: u32 = 1 << 7;
@@ -115,10 +120,13 @@ export function cpuid(leaf: u32, subleaf: u32): void {
       // Family 6, model 15, stepping 1.
       const crypto = PCLMULQDQ | AES | RDRAND;
       const sse = SSE3 | SSSE3 | SSE4_1 | SSE4_2;
+      const timer = X2APIC | TSC_DEADLINE;
       const osxsave = (cpu().cr4 & CR4_OSXSAVE) != 0 ? OSXSAVE : 0;
-      const ecx = sse | crypto | CX16 | PCID | MOVBE | POPCNT | XSAVE | osxsave | HYPERVISOR;
-      const system = DE | PSE | TSC | MSR | PAE | MCE | SEP | MTRR | PGE | MCA | PAT | PSE36 | CLFSH;
+      const ecx = sse | crypto | timer | CX16 | PCID | MOVBE | POPCNT | XSAVE | osxsave | HYPERVISOR;
+      const apic = (<u32>cpu().apicBase & APIC_BASE_ENABLE) != 0 ? APIC : 0;
+      const system = DE | PSE | TSC | MSR | PAE | MCE | apic | SEP | MTRR | PGE | MCA | PAT | PSE36 | CLFSH;
       const edx = system | FPU | CX8 | CMOV | MMX | FXSR | SSE | SSE2;
+      // EBX: one logical processor, initial APIC ID 0.
       result(0x6f1, ((CACHE_LINE_BYTES / 8) << 8) | (1 << 16), ecx, edx);
       return;
     }
@@ -133,11 +141,14 @@ export function cpuid(leaf: u32, subleaf: u32): void {
       else if (subleaf == 3) cache(3, 3, 16, 8192);
       else result(0, 0, 0, 0);
       return;
+    case 6: // the APIC timer always runs
+      result(ARAT, 0, 0, 0);
+      return;
     case 7:
       if (subleaf == 0) result(0, FSGSBASE | SMEP | INVPCID | RDSEED | SMAP | CLFLUSHOPT, UMIP, 0);
       else result(0, 0, 0, 0);
       return;
-    case 0x0b: // one thread in one core
+    case 0x0b: // one thread in one core; x2APIC ID 0
       result(0, subleaf < 2 ? 1 : 0, subleaf < 2 ? subleaf | ((subleaf + 1) << 8) : subleaf & 0xff, 0);
       return;
     case 0x0d:

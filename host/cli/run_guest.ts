@@ -97,7 +97,7 @@ export class Guest {
   attach(slots: Slots): void {
     this.#wake = () => slots.wake();
     for (const { name, base, irq, device } of this.#devices) {
-      const mmio = new VirtioMmio(device, slots.ram, slots.board.pic.line(irq));
+      const mmio = new VirtioMmio(device, slots.ram, slots.board.irq(irq));
       slots.board.mmio.add(name, base, VIRTIO_MMIO_BYTES, mmio);
       slots.board.extra.push(mmio);
     }

@@ -53,6 +53,8 @@ export class Cmos implements PortDevice {
   readonly ram = new Uint8Array(128);
   /** NMIs are masked (bit 7 of the index port). */
   nmi_masked = false;
+  /** Told when `nmi_masked` may have changed. */
+  onNmiMask: () => void = () => undefined;
   readonly counters = { irqs: 0 };
   #index = 0;
   #register_a = 0x26; // 32.768 kHz time base, 1024 Hz periodic rate
@@ -123,6 +125,7 @@ export class Cmos implements PortDevice {
     if (offset === 0) {
       this.#index = value & 0x7f;
       this.nmi_masked = (value & 0x80) !== 0;
+      this.onNmiMask();
     } else {
       this.#writeRegister(this.#index, value);
     }

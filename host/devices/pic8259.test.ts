@@ -1,8 +1,11 @@
 import { beforeEach, expect, test } from "vitest";
+import { IrqLine } from "../bus.ts";
 import { PicPair } from "./pic8259.ts";
 
 let intr = 0;
 let pics: PicPair;
+let lines: IrqLine[];
+const line = (irq: number): IrqLine => lines[irq];
 
 /** As every PC's firmware and Linux do: IRQ n at vector 0x20 + n, everything unmasked. */
 function initialise(icw4: number): void {
@@ -22,29 +25,30 @@ function initialise(icw4: number): void {
 beforeEach(() => {
   intr = 0;
   pics = new PicPair((level) => (intr = level));
+  lines = Array.from({ length: 16 }, (_, irq) => new IrqLine((level) => pics.setLine(irq, level)));
   initialise(1);
 });
 
 const EOI = 0x20;
 
 test("a request interrupts, goes into service, and ends with EOI", () => {
-  pics.line(4).raise();
+  line(4).raise();
   expect(intr).toBe(1);
   expect(pics.acknowledge()).toBe(0x24);
   expect(intr).toBe(0);
   expect(pics.master.isr).toBe(1 << 4);
-  pics.line(4).edge();
+  line(4).edge();
   expect(intr).toBe(0); // its own level is in service
   pics.master.writePort(0, 1, EOI);
   expect(intr).toBe(1);
 });
 
 test("a higher priority nests, a lower one waits", () => {
-  pics.line(4).raise();
+  line(4).raise();
   pics.acknowledge();
-  pics.line(6).raise();
+  line(6).raise();
   expect(intr).toBe(0);
-  pics.line(1).raise();
+  line(1).raise();
   expect(intr).toBe(1);
   expect(pics.acknowledge()).toBe(0x21);
   pics.master.writePort(0, 1, EOI);
@@ -54,18 +58,18 @@ test("a higher priority nests, a lower one waits", () => {
 });
 
 test("the slave's requests come through input 2 with the slave's vector", () => {
-  pics.line(14).raise();
+  line(14).raise();
   expect(pics.acknowledge()).toBe(0x2e);
   expect([pics.master.isr, pics.slave.isr]).toEqual([1 << 2, 1 << 6]);
   pics.slave.writePort(0, 1, EOI);
   pics.master.writePort(0, 1, EOI);
-  pics.line(8).raise();
+  line(8).raise();
   expect(pics.acknowledge()).toBe(0x28);
 });
 
 test("masked inputs wait; OCW3 reads IRR and ISR", () => {
   pics.master.writePort(1, 1, 0xff);
-  pics.line(3).raise();
+  line(3).raise();
   expect(intr).toBe(0);
   expect(pics.master.readPort(1)).toBe(0xff);
   pics.master.writePort(0, 1, 0x0a);
@@ -78,12 +82,12 @@ test("masked inputs wait; OCW3 reads IRR and ISR", () => {
 });
 
 test("an edge that goes away before INTA is a spurious interrupt 7", () => {
-  pics.line(5).raise();
-  pics.line(5).lower();
+  line(5).raise();
+  line(5).lower();
   expect(intr).toBe(0);
   expect(pics.acknowledge()).toBe(0x27);
   expect(pics.master.isr).toBe(0);
-  pics.line(14).raise();
+  line(14).raise();
   pics.slave.imr = 0xff; // masked at the last moment: the master has committed to its input 2
   expect(pics.acknowledge()).toBe(0x2f);
   expect(pics.master.isr).toBe(1 << 2);
@@ -91,20 +95,20 @@ test("an edge that goes away before INTA is a spurious interrupt 7", () => {
 
 test("level-triggered inputs ask again after EOI while they are up", () => {
   pics.elcr.writePort(0, 1, 1 << 5);
-  pics.line(5).raise();
+  line(5).raise();
   expect(pics.acknowledge()).toBe(0x25);
   pics.master.writePort(0, 1, EOI);
   expect(intr).toBe(1);
-  pics.line(5).lower();
+  line(5).lower();
   expect(intr).toBe(0);
 });
 
 test("rotation: the input just served becomes the lowest", () => {
-  pics.line(3).raise();
+  line(3).raise();
   pics.acknowledge();
   pics.master.writePort(0, 1, 0xa0);
-  pics.line(3).edge();
-  pics.line(6).raise();
+  line(3).edge();
+  line(6).raise();
   expect(pics.acknowledge()).toBe(0x26);
   pics.master.writePort(0, 1, 0xc0 | 2); // set priority: input 2 lowest, 3 highest
   pics.master.writePort(0, 1, EOI);
@@ -113,15 +117,15 @@ test("rotation: the input just served becomes the lowest", () => {
 
 test("automatic EOI leaves nothing in service", () => {
   initialise(3);
-  pics.line(1).raise();
+  line(1).raise();
   pics.acknowledge();
   expect(pics.master.isr).toBe(0);
 });
 
 test("special mask mode lets lower priorities through a masked service", () => {
-  pics.line(1).raise();
+  line(1).raise();
   pics.acknowledge();
-  pics.line(6).raise();
+  line(6).raise();
   pics.master.writePort(1, 1, 1 << 1);
   expect(intr).toBe(0);
   pics.master.writePort(0, 1, 0x68);
@@ -132,7 +136,7 @@ test("special mask mode lets lower priorities through a masked service", () => {
 test("poll mode acknowledges by a read", () => {
   pics.master.writePort(0, 1, 0x0c);
   expect(pics.master.readPort(0)).toBe(0);
-  pics.line(6).raise();
+  line(6).raise();
   pics.master.writePort(0, 1, 0x0c);
   expect(pics.master.readPort(0)).toBe(0x86);
   expect(pics.master.isr).toBe(1 << 6);

@@ -2,11 +2,11 @@
  * A pair of 8259A interrupt controllers, wired as in the PC/AT: the second one's output is input 2 of the first.
  *
  * Devices raise IrqLines 0-15; the pair drives the CPU's INTR pin (`intr`), and the CPU fetches the vector with an
- * INTA cycle (`acknowledge`, called by the core through host/core.ts). Ports: offset 0 command, 1 data, on each chip; the
- * edge/level control register (ELCR) of the later chip sets is a third device. Source: Intel 8259A datasheet (1988);
- * 82371AB datasheet "ELCR1, ELCR2". QUIRK: only 8086 mode exists, the MCS-80 vectors do not.
+ * INTA cycle (`acknowledge`). The pin is LINT0 of the local APIC (local_apic.ts), which passes request and INTA cycle on in
+ * virtual wire mode, and pin 0 of the I/O APIC. Ports: offset 0 command, 1 data, on each chip; the edge/level control
+ * register (ELCR) of the later chip sets is a third device. Source: Intel 8259A datasheet (1988); 82371AB datasheet "ELCR1,
+ * ELCR2". QUIRK: only 8086 mode exists, the MCS-80 vectors do not.
  */
-import { IrqLine } from "../bus.ts";
 import type { PortDevice } from "../bus.ts";
 
 /** Input of the master that the slave's INT output is wired to. */
@@ -16,6 +16,7 @@ const ICW1_IC4 = 1 << 0; // ICW4 follows
 const ICW1_SNGL = 1 << 1; // single chip, no ICW3
 const ICW1_LTIM = 1 << 3; // all inputs level triggered
 const ICW1_SELECT = 1 << 4; // this command byte is ICW1
+const ICW3_ID = 7; // of a slave: the master's input it hangs on
 const ICW4_AEOI = 1 << 1; // automatic end of interrupt
 const ICW4_SFNM = 1 << 4; // special fully nested mode
 const OCW3_SELECT = 1 << 3; // this command byte is OCW3
@@ -25,6 +26,8 @@ const OCW3_P = 1 << 2; // poll command
 const OCW3_ESMM = 1 << 6; // special mask mode is being set
 const OCW3_SMM = 1 << 5;
 const POLL_PENDING = 1 << 7;
+/** What the CPU reads in an INTA cycle that nobody answers. */
+const FLOATING_BUS = 0xff;
 
 /** One 8259A. */
 export class Pic8259 implements PortDevice {
@@ -43,6 +46,7 @@ export class Pic8259 implements PortDevice {
   /** Which ICW the data port expects next: 0 none, else 2, 3, 4. */
   #icw_expected = 0;
   #icw1 = 0;
+  #icw3 = 0;
   #icw4 = 0;
   #reads_isr = false;
   #poll = false;
@@ -68,7 +72,7 @@ export class Pic8259 implements PortDevice {
     this.vector_base = 0;
     this.lowest = 7;
     this.#icw_expected = 0;
-    this.#icw1 = this.#icw4 = 0;
+    this.#icw1 = this.#icw3 = this.#icw4 = 0;
     this.#reads_isr = this.#poll = this.#special_mask = this.#rotate_on_aeoi = false;
     this.update();
   }
@@ -90,13 +94,22 @@ export class Pic8259 implements PortDevice {
     this.update();
   }
 
+  /** The inputs `mask` become level triggered, the others edge triggered. */
+  setLevelTriggered(mask: number): void {
+    this.elcr = mask;
+    this.irr |= this.lines & mask;
+    this.update();
+  }
+
   /** Recomputes the INT output. */
   update(): void {
-    const level = this.#pending() >= 0 ? 1 : 0;
-    if (level !== this.output) {
-      this.output = level;
-      this.drive(level);
-    }
+    this.#setOutput(this.#pending() >= 0 ? 1 : 0);
+  }
+
+  #setOutput(level: number): void {
+    if (level === this.output) return;
+    this.output = level;
+    this.drive(level);
   }
 
   /** INTA: the vector of the highest request, which goes into service; vector_base + 7 if there is none any more. */
@@ -107,10 +120,23 @@ export class Pic8259 implements PortDevice {
       return this.vector_base + 7;
     }
     this.#serve(input);
-    const vector =
-      slave && this.cascade_mask & (1 << input) ? slave.acknowledge(null) : this.vector_base + input;
+    let vector = this.vector_base + input;
+    if (slave && this.#cascaded & (1 << input))
+      vector = slave.#hangsOn(input) ? slave.acknowledge(null) : FLOATING_BUS;
+    // INT falls with every INTA: the input of another controller needs an edge for what is still pending.
+    this.#setOutput(0);
     this.update();
     return vector;
+  }
+
+  /** The inputs where a slave is asked for the vector: it must be there, and ICW3 must say so. */
+  get #cascaded(): number {
+    return this.#icw1 & ICW1_SNGL ? 0 : this.cascade_mask & this.#icw3;
+  }
+
+  /** Whether a slave answers to the number on the cascade lines. */
+  #hangsOn(input: number): boolean {
+    return (this.#icw3 & ICW3_ID) === input;
   }
 
   readPort(offset: number): number {
@@ -119,6 +145,7 @@ export class Pic8259 implements PortDevice {
       const input = this.#pending();
       if (input < 0) return 0;
       this.#serve(input);
+      this.#setOutput(0);
       this.update();
       return POLL_PENDING | input;
     }
@@ -152,7 +179,8 @@ export class Pic8259 implements PortDevice {
         this.vector_base = value & 0xf8;
         this.#icw_expected = this.#icw1 & ICW1_SNGL ? (this.#icw1 & ICW1_IC4 ? 4 : 0) : 3;
         break;
-      case 3: // the wiring is what it is
+      case 3:
+        this.#icw3 = value;
         this.#icw_expected = this.#icw1 & ICW1_IC4 ? 4 : 0;
         break;
       case 4:
@@ -217,7 +245,7 @@ export class Pic8259 implements PortDevice {
       const input = (this.lowest + step) & 7;
       const bit = 1 << input;
       // Special fully nested mode: a slave may interrupt its own service (another of its inputs has a higher priority).
-      const nests = (this.#icw4 & ICW4_SFNM) !== 0 && (this.cascade_mask & bit) !== 0;
+      const nests = (this.#icw4 & ICW4_SFNM) !== 0 && (this.#cascaded & bit) !== 0;
       if (in_service & bit && !(nests && requests & bit)) {
         if (!this.#special_mask) return -1;
         continue;
@@ -252,7 +280,7 @@ export class Pic8259 implements PortDevice {
   }
 }
 
-/** The two chips and their sixteen lines. */
+/** The two chips and their sixteen inputs. */
 export class PicPair {
   readonly slave: Pic8259 = new Pic8259((level) => this.master.setLine(CASCADE, level), 0);
   readonly master: Pic8259;
@@ -260,25 +288,20 @@ export class PicPair {
   readonly elcr: PortDevice = {
     readPort: (offset) => (offset === 0 ? this.master.elcr : this.slave.elcr),
     writePort: (offset, _size, value) => {
-      if (offset === 0) this.master.elcr = value & 0xf8;
-      else this.slave.elcr = value & 0xde;
+      if (offset === 0) this.master.setLevelTriggered(value & 0xf8);
+      else this.slave.setLevelTriggered(value & 0xde);
     },
   };
-  readonly lines: readonly IrqLine[];
 
-  /** `intr` drives the CPU's pin. */
+  /** `intr` drives INTR. */
   constructor(intr: (level: number) => void) {
     this.master = new Pic8259(intr, 1 << CASCADE);
-    this.lines = Array.from({ length: 16 }, (_, irq) => {
-      const chip = irq < 8 ? this.master : this.slave;
-      return new IrqLine((level) => chip.setLine(irq & 7, level));
-    });
   }
 
-  /** The line of IRQ `irq`; 2 is taken by the cascade. */
-  line(irq: number): IrqLine {
-    if (irq === CASCADE || irq < 0 || irq > 15) throw new RangeError(`IRQ ${irq} is not free`);
-    return this.lines[irq];
+  /** Input `irq` changed; 2 is taken by the cascade. */
+  setLine(irq: number, level: number): void {
+    if (irq < 8) this.master.setLine(irq, level);
+    else this.slave.setLine(irq & 7, level);
   }
 
   /** INTA cycle of the CPU: the vector. */

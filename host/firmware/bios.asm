@@ -9,6 +9,7 @@
 
 ; The fixed entry addresses of the IBM BIOS are not kept: calls go through the interrupt table.
 %include "post.asm"
+%include "apic.asm"
 %include "interrupts.asm"
 %include "timer.asm"
 %include "keyboard.asm"

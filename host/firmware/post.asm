@@ -32,6 +32,7 @@ power_on:
         mov al, 0x02
         out POST_CODE, al
         call init_pic
+        call init_apic
         call init_pit
         call init_data_areas
         call init_vectors

@@ -58,17 +58,9 @@ export class BareMachine {
   constructor(threshold: number) {
     module ??= new WebAssembly.Module(readFileSync(WASM));
     const memory = new WebAssembly.Memory({ initial: (RAM_BASE + RAM_BYTES) / 65536 });
-    const none = () => 0;
     const env: WebAssembly.ModuleImports = {
       memory,
       cpu_base: new WebAssembly.Global({ value: "i32", mutable: false }, STATE_BASE),
-      port_read: none,
-      port_write: none,
-      mmio_read: none,
-      mmio_write: none,
-      interrupt_acknowledge: none,
-      read_tsc: none,
-      random32: none,
       raise_unwind: () => {
         throw UNWIND;
       },
@@ -88,6 +80,8 @@ export class BareMachine {
         throw new Error("core aborted");
       },
     };
+    for (const { name, kind } of WebAssembly.Module.imports(module))
+      if (kind === "function") env[name] ??= () => 0;
     this.#core = new WebAssembly.Instance(module, { env }).exports as unknown as Exports;
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
