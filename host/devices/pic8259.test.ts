@@ -141,3 +141,110 @@ test("poll mode acknowledges by a read", () => {
   expect(pics.master.readPort(0)).toBe(0x86);
   expect(pics.master.isr).toBe(1 << 6);
 });
+
+test("rotation on automatic EOI: the input just taken becomes the lowest", () => {
+  initialise(3);
+  pics.master.writePort(0, 1, 0x80);
+  line(3).raise();
+  line(5).raise();
+  expect(pics.acknowledge()).toBe(0x23);
+  line(3).edge();
+  expect(pics.acknowledge()).toBe(0x25);
+  pics.master.writePort(0, 1, 0x00); // no rotation any more
+  expect(pics.acknowledge()).toBe(0x23);
+  expect(pics.master.lowest).toBe(5);
+});
+
+test("rotation on specific EOI", () => {
+  line(4).raise();
+  pics.acknowledge();
+  pics.master.writePort(0, 1, 0xe4);
+  expect([pics.master.isr, pics.master.lowest]).toEqual([0, 4]);
+});
+
+test("automatic EOI in the slave: requests that wait there come one after another", () => {
+  initialise(3);
+  line(9).raise();
+  line(12).raise();
+  expect(pics.acknowledge()).toBe(0x29);
+  expect(intr).toBe(1);
+  expect(pics.acknowledge()).toBe(0x2c);
+  expect(intr).toBe(0);
+});
+
+test("special fully nested mode: a slave interrupts its own service", () => {
+  line(12).raise();
+  pics.acknowledge();
+  line(9).raise();
+  expect(intr).toBe(0);
+  pics.slave.writePort(0, 1, EOI);
+  pics.master.writePort(0, 1, EOI);
+  initialise(0x11);
+  line(9).lower();
+  line(12).edge();
+  expect(pics.acknowledge()).toBe(0x2c);
+  line(9).raise();
+  expect(pics.acknowledge()).toBe(0x29);
+  expect([pics.master.isr, pics.slave.isr]).toEqual([1 << 2, (1 << 1) | (1 << 4)]);
+});
+
+test("poll of the slave; polling overrides the status read", () => {
+  line(10).raise();
+  pics.slave.writePort(0, 1, 0x0f);
+  expect(pics.slave.readPort(0)).toBe(0x82);
+  expect(pics.slave.isr).toBe(1 << 2);
+  expect(intr).toBe(0);
+});
+
+test("ELCR turns a line that is up into a request", () => {
+  line(5).raise();
+  pics.acknowledge();
+  pics.master.writePort(0, 1, EOI);
+  expect(intr).toBe(0);
+  pics.elcr.writePort(0, 1, 0xff);
+  expect([intr, pics.elcr.readPort(0, 1)]).toEqual([1, 0xf8]);
+  pics.elcr.writePort(1, 1, 0xff);
+  expect(pics.elcr.readPort(1, 1)).toBe(0xde);
+});
+
+test("ICW1 forgets edges and the in-service register", () => {
+  line(1).raise();
+  pics.acknowledge();
+  line(3).raise();
+  initialise(1);
+  expect([intr, pics.master.isr, pics.master.irr]).toEqual([0, 0, 0]);
+  line(3).edge();
+  expect(pics.acknowledge()).toBe(0x23);
+});
+
+test("ICW3: an input that is not a slave's gives its own vector; a slave with another number does not answer", () => {
+  const { master, slave } = pics;
+  master.writePort(0, 1, 0x11);
+  for (const value of [0x20, 0x00, 0x01, 0x00]) master.writePort(1, 1, value);
+  line(8).raise();
+  expect(pics.acknowledge()).toBe(0x22);
+  initialise(1);
+  slave.writePort(0, 1, 0x11);
+  for (const value of [0x28, 0x05, 0x01, 0x00]) slave.writePort(1, 1, value);
+  line(8).edge();
+  expect(pics.acknowledge()).toBe(0xff);
+});
+
+test("a single controller needs no ICW3", () => {
+  pics.master.writePort(0, 1, 0x13);
+  for (const value of [0x40, 0x01, 0xfb]) pics.master.writePort(1, 1, value);
+  expect(pics.master.imr).toBe(0xfb);
+  line(8).edge();
+  expect(pics.acknowledge()).toBe(0x42);
+});
+
+test("non-specific EOI in special mask mode spares what is masked", () => {
+  line(4).raise();
+  pics.acknowledge();
+  pics.master.writePort(1, 1, 1 << 4);
+  pics.master.writePort(0, 1, 0x68);
+  pics.master.writePort(0, 1, EOI);
+  expect(pics.master.isr).toBe(1 << 4);
+  pics.master.writePort(0, 1, 0x60 | 4);
+  expect(pics.master.isr).toBe(0);
+});
