@@ -10,13 +10,7 @@ import { EntryState, type KernelImage } from "./arch/x86/entry.ts";
 import type { Machine, VmcallTarget } from "./arch/x86/machine.ts";
 import { buildKernelTables } from "./arch/x86/page_tables.ts";
 import { initFpu } from "./arch/x86/process.ts";
-import {
-  enableFsgsbase,
-  identifyCpu,
-  kernelVersionLine,
-  printMemoryMap,
-  reserveKernelResources,
-} from "./arch/x86/setup.ts";
+import { identifyCpu, kernelVersionLine, printMemoryMap, reserveKernelResources } from "./arch/x86/setup.ts";
 import { VMCALL_START_KERNEL } from "./arch/x86/vmcall.ts";
 import { DeviceRegistry } from "./drivers/base.ts";
 import { registerMemDevices } from "./drivers/char/mem.ts";
@@ -110,7 +104,6 @@ function startKernel(
   printk.info(`Command line: ${boot.command_line}`);
   printMemoryMap(kernel);
   identifyCpu(kernel);
-  enableFsgsbase(kernel);
 
   const memblock = new Memblock(machine.ram, boot, image.symbols);
   kernel.init_pgd_pa = buildKernelTables(machine.ram, () => memblock.allocPage());

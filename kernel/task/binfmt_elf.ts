@@ -71,8 +71,8 @@ import type { Task } from "./task.ts";
 const ELF_ET_DYN_BASE = Math.floor(TASK_SIZE / 3 / PAGE_SIZE) * 2 * PAGE_SIZE;
 const PATH_MAX = 4096;
 const MAX_PHDRS_BYTES = 65536;
-/** Bytes a signal frame takes at most: rt_sigframe, FXSAVE area, alignment. */
-const MIN_SIGNAL_STACK = 1056;
+/** Bytes a signal frame takes at most: rt_sigframe, XSAVE area, alignment. */
+const MIN_SIGNAL_STACK = 1136;
 const HWCAP2_FSGSBASE = 1 << 1;
 const STACK_RANDOM_PAGES_BITS = 22;
 

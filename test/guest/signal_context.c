@@ -142,6 +142,40 @@ static void changed_vector(void) {
   CHECK_EQ(mxcsr, 0x1f80 | 0x4000);
 }
 
+/* The frame goes on with an XSAVE area: struct _fpx_sw_bytes says so, and XSTATE_BV what of it counts. */
+static unsigned frame_xfeatures, frame_ends_well, frame_flags;
+
+static void drop_vectors(int sig, struct siginfo *info, void *context) {
+  (void)sig, (void)info;
+  struct ucontext *uc = context;
+  unsigned char *state = (void *)uc->uc_mcontext.fpstate;
+  unsigned *software = (unsigned *)(state + 464);
+  unsigned *xstate_bv = (unsigned *)(state + 512);
+  frame_flags = (unsigned)uc->uc_flags & 1;
+  frame_xfeatures = software[0] == FP_XSTATE_MAGIC1 ? xstate_bv[0] & software[2] & 3 : 0;
+  frame_ends_well = software[1] == software[4] + 4 && *(unsigned *)(state + software[4]) == FP_XSTATE_MAGIC2;
+  *xstate_bv &= ~2u;
+}
+
+static void xsave_frame(void) {
+  SECTION("the XSAVE area of the frame: magic numbers, and a component that the handler leaves out");
+  unsigned eax = 1, ecx;
+  asm volatile("cpuid" : "+a"(eax), "=c"(ecx) : : "ebx", "edx");
+  if (!(ecx & 1 << 27)) return;
+  set_info_handler(SIGUSR1, drop_vectors, 0);
+  static unsigned char after[16] __attribute__((aligned(16)));
+  unsigned long self = (unsigned long)SYS(getpid);
+  asm volatile("pcmpeqd %%xmm1, %%xmm1; mov $62, %%eax; mov $10, %%esi; syscall; movdqa %%xmm1, %0"
+               : "=m"(after)
+               : "D"(self)
+               : "rax", "rsi", "rcx", "r11", "xmm1", "memory");
+  CHECK_EQ(frame_flags, 1);
+  CHECK_EQ(frame_xfeatures, 3);
+  CHECK_EQ(frame_ends_well, 1);
+  CHECK_EQ(after[0], 0);
+  CHECK_EQ(after[15], 0);
+}
+
 static unsigned long go_on;
 
 static void elsewhere(int sig, struct siginfo *info, void *context) {
@@ -184,6 +218,7 @@ void test_main(int argc, char **argv) {
   entry();
   floating();
   changed_vector();
+  xsave_frame();
   bad_frames();
   flags_protected();
 }

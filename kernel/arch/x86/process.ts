@@ -27,7 +27,7 @@ export const FXSAVE_SIZE = 512;
 const FX_FCW = 0;
 const FX_MXCSR = 24;
 const FX_MXCSR_MASK = 28;
-const DEFAULT_FCW = 0x037f;
+export const DEFAULT_FCW = 0x037f;
 export const DEFAULT_MXCSR = 0x1f80;
 
 /** Linux: struct thread_struct. */

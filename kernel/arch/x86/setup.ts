@@ -1,11 +1,7 @@
 /** What the boot log tells of the machine: version, memory map, processor. Linux: arch/x86/kernel/e820.c, cpu/common.c. */
-import { CR4_FSGSBASE } from "../../../cpu-core/abi/state.ts";
 import type { Kernel } from "../../kernel.ts";
 import { E820_ACPI, E820_NVS, E820_RAM, E820_UNUSABLE } from "./boot_params.ts";
 import { physicalAddress } from "./page_tables.ts";
-
-/** CPUID leaf 7 EBX. */
-const CPUID_7_FSGSBASE = 1 << 0;
 
 /** "Linux version ..." */
 export function kernelVersionLine(kernel: Kernel): string {
@@ -41,12 +37,6 @@ export function reserveKernelResources(kernel: Kernel, symbols: Readonly<Record<
   ]) {
     kernel.devices.requestMemRegion(physicalAddress(symbols[from]), physicalAddress(symbols[to]) - 1, name);
   }
-}
-
-/** Lets programs use RDFSBASE and the like, if the CPU has them. Linux: identify_cpu(). */
-export function enableFsgsbase(kernel: Kernel): void {
-  const { cpu } = kernel.machine;
-  if (cpu.cpuid(0, 0).eax >>> 0 >= 7 && cpu.cpuid(7, 0).ebx & CPUID_7_FSGSBASE) cpu.cr4 |= CR4_FSGSBASE;
 }
 
 /** The processor's own words, from CPUID. */

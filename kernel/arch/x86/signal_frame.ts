@@ -8,7 +8,7 @@
  *                              fpstate* reserved[8]
  *             304  uc_sigmask
  *             312  siginfo_t      (128 bytes)
- *             440  ...            FXSAVE area, 64-byte aligned
+ *             440  ...            XSAVE area, 64-byte aligned (an FXSAVE area if the CPU has no XSAVE)
  */
 import { copyFromUser, copyToUser, TASK_SIZE } from "../../mm/usercopy.ts";
 import { encodeSigInfo, type SigInfo } from "../../task/siginfo.ts";
@@ -25,7 +25,8 @@ import {
   SS_DISABLE,
   SS_ONSTACK,
 } from "../../uapi/signal.ts";
-import { FXSAVE_SIZE, fpuArea } from "./process.ts";
+import { restoreFpu, saveFpu, UC_FP_XSTATE } from "./fpu_frame.ts";
+import { FXSAVE_SIZE } from "./process.ts";
 import * as pt from "./regs.ts";
 import type { PtRegs } from "./regs.ts";
 
@@ -108,12 +109,13 @@ export function setupRtFrame(
 ): number {
   if (!(action.flags & SA_RESTORER)) return -EFAULT;
   if (action.handler < 0 || action.handler >= TASK_SIZE) return -EFAULT;
-  const { ram, cpu } = task.kernel.machine;
+  const { ram } = task.kernel.machine;
   const old_sp = regs.rsp;
   let sp = old_sp - REDZONE_BYTES;
   const useAltStack = (action.flags & SA_ONSTACK) !== 0 && task.sas_ss_size > 0 && !onSigStack(task, old_sp);
   if (useAltStack) sp = task.sas_ss_sp + task.sas_ss_size;
-  const fpstate = alignDown(sp - FXSAVE_SIZE, 64);
+  const fpu = saveFpu(task);
+  const fpstate = alignDown(sp - fpu.length, 64);
   const frame_va = alignDown(fpstate - FRAME_SIZE, 16) - 8;
   if (frame_va < 0 || frame_va >= TASK_SIZE) return -EFAULT;
   if (
@@ -124,13 +126,11 @@ export function setupRtFrame(
     if (frame_va < task.sas_ss_sp) return -EFAULT;
   }
 
-  cpu.fxsave(fpuArea(task));
-  const fpu = ram.bytes.slice(fpuArea(task), fpuArea(task) + FXSAVE_SIZE);
-  fpu.fill(0, 464);
   const frame = new Uint8Array(FRAME_SIZE);
   const view = new DataView(frame.buffer);
   set64(view, 0, action.restorer);
-  set64(view, UC_FLAGS, UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS);
+  const uc_fp = fpu.length > FXSAVE_SIZE ? UC_FP_XSTATE : 0;
+  set64(view, UC_FLAGS, uc_fp | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS);
   set64(view, UC_STACK, task.sas_ss_sp);
   view.setInt32(UC_STACK + 8, sasStackFlags(task, old_sp) | (task.sas_ss_flags & SS_AUTODISARM), true);
   set64(view, UC_STACK + 16, task.sas_ss_size);
@@ -173,7 +173,7 @@ export function setupRtFrame(
 /** man 2 sigreturn: puts back what the frame below rsp holds. A bad frame is SIGSEGV. */
 export function sys_rt_sigreturn(task: Task): number {
   const { regs } = task;
-  const { ram, cpu } = task.kernel.machine;
+  const { ram } = task.kernel.machine;
   const frame_va = regs.rsp - 8;
   const uc = new Uint8Array(FRAME_INFO);
   if (copyFromUser(task, frame_va, uc) < 0) return badFrame(task, frame_va);
@@ -182,14 +182,7 @@ export function sys_rt_sigreturn(task: Task): number {
   const cs = view.getUint16(UC_MCONTEXT + SC_SEGMENTS, true) | 3;
   if (rip < 0 || rip >= TASK_SIZE || cs !== USER_CS) return badFrame(task, frame_va);
   const fpstate = get64(view, UC_MCONTEXT + SC_FPSTATE);
-  const area = fpuArea(task);
-  if (fpstate !== 0) {
-    const fpu = new Uint8Array(FXSAVE_SIZE);
-    if (copyFromUser(task, fpstate, fpu) < 0) return badFrame(task, frame_va);
-    ram.set(area, fpu);
-    ram.write32(area + 24, ram.read32(area + 24) & 0xffff);
-    cpu.fxrstor(area);
-  }
+  if (fpstate !== 0 && !restoreFpu(task, fpstate)) return badFrame(task, frame_va);
   const eflags = regs.eflags;
   for (let i = 0; i < SC_REGISTERS.length; i++) {
     const to = regs.pa + SC_REGISTERS[i];

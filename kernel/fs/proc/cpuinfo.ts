@@ -2,6 +2,7 @@
  * /proc/cpuinfo, from CPUID. Linux: arch/x86/kernel/cpu/proc.c, common.c; names of flags: cpufeatures.h.
  * SDM vol 2A "CPUID—CPU Identification".
  */
+import { CR4_PCIDE, CR4_UMIP } from "../../../cpu-core/abi/state.ts";
 import type { Kernel } from "../../kernel.ts";
 
 /**
@@ -70,6 +71,11 @@ export function showCpuinfo(kernel: Kernel): string {
       .replace(/\0.*$/s, "")
       .trim();
   }
+  // What the kernel does not use is not listed: Linux clears such features.
+  const unused = [
+    ...(cpu.cr4 & CR4_PCIDE ? [] : ["pcid", "invpcid"]),
+    ...(cpu.cr4 & CR4_UMIP ? [] : ["umip"]),
+  ];
   const flags = [
     ...names(leaf1.edx, LEAF1_EDX),
     ...names(extended1.edx, EXTENDED1_EDX),
@@ -79,7 +85,7 @@ export function showCpuinfo(kernel: Kernel): string {
     ...names(leaf7.ebx, LEAF7_EBX),
     ...names(leaf1.ecx & CPUID_1_ECX_XSAVE ? basic(13, 1).eax : 0, LEAF13_1_EAX),
     ...names(leaf7.ecx, LEAF7_ECX),
-  ];
+  ].filter((name) => !unused.includes(name));
   const khz = kernel.time.tsc_khz;
   const clflush = ((leaf1.ebx >>> 8) & 0xff) * 8 || 64;
   const sizes = extended(0x80000008).eax;

@@ -17,10 +17,15 @@ NR_VECTORS              equ 256
 TSS_SIZE                equ 104
 STACK_SIZE              equ 16384
 
-; Control register bits that are set when CPUID offers the feature: which leaf 1 EDX bit.
+; Control register bits that are set when CPUID offers the feature: leaf 1 EDX and ECX, leaf 7 EBX.
 CPUID_PGE               equ 1 << 13
 CPUID_FXSR              equ 1 << 24
 CPUID_SSE               equ 1 << 25
+CPUID_XSAVE             equ 1 << 26
+CPUID_FSGSBASE          equ 1 << 0
+CPUID_SMEP              equ 1 << 7
+CPUID_SMAP              equ 1 << 20
+XSTATE_FP_SSE           equ 3           ; XCR0
 
 _text:
 startup_64:
@@ -51,7 +56,18 @@ startup_64:
         mov eax, GDT_ENTRY_TSS
         ltr ax
 
-; CR4: global pages, SSE; CR0 as Linux's CR0_STATE; EFER: SYSCALL, no-execute.
+; CR4: global pages, SSE, XSAVE, FS and GS bases for programs, no kernel accesses to user pages; XCR0; CR0 as Linux's
+; CR0_STATE; EFER: SYSCALL, no-execute.
+        xor eax, eax
+        cpuid
+        xor edi, edi
+        cmp eax, 7
+        jb .no_leaf7
+        mov eax, 7
+        xor ecx, ecx
+        cpuid
+        mov edi, ebx
+.no_leaf7:
         mov eax, 1
         cpuid
         mov rax, cr4
@@ -67,7 +83,30 @@ startup_64:
         jz .no_sse
         or eax, CR4_OSXMMEXCPT
 .no_sse:
+        test edi, CPUID_FSGSBASE
+        jz .no_fsgsbase
+        or eax, CR4_FSGSBASE
+.no_fsgsbase:
+        test edi, CPUID_SMEP
+        jz .no_smep
+        or eax, CR4_SMEP
+.no_smep:
+        test edi, CPUID_SMAP
+        jz .no_smap
+        or eax, CR4_SMAP
+.no_smap:
+        test ecx, CPUID_XSAVE
+        jz .no_xsave
+        or eax, CR4_OSXSAVE
+.no_xsave:
         mov cr4, rax
+        test eax, CR4_OSXSAVE
+        jz .no_xcr0
+        xor ecx, ecx
+        xor edx, edx
+        mov eax, XSTATE_FP_SSE
+        xsetbv
+.no_xcr0:
         mov eax, CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE
         mov cr0, rax
         fninit
