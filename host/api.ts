@@ -14,8 +14,11 @@ export interface MachineConfig {
   kernel: Uint8Array | null;
   /** "virtual": time is counted in instructions and a run repeats exactly. */
   clock: "real" | "virtual";
-  /** Whether hot code is translated to WebAssembly. Exact, but for now not faster for every program. */
-  jit: boolean;
+  /**
+   * Whether hot code is translated to WebAssembly: exact, but for now not faster for every program. A number is how often a
+   * block is entered before.
+   */
+  jit: boolean | number;
 }
 
 export type PowerState = "off" | "running" | "asleep" | "crashed";

@@ -249,7 +249,7 @@ export class Machine implements MachineApi {
     const loop = new RunLoop(core, clock, timeline, kernel);
     core.rom.set(assets.images.firmware);
     this.hooks.attach?.({ board, ram: machine.ram, wake: () => this.#wake() });
-    core.exports.set_translation_threshold(config.jit ? TRANSLATION_THRESHOLD : 0);
+    core.exports.set_translation_threshold(config.jit === true ? TRANSLATION_THRESHOLD : Number(config.jit));
     this.#powered = { config, clock, board, core, machine, monitor, timeline, kernel, loop };
   }
 

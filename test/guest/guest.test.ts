@@ -95,11 +95,15 @@ describe("binaries", () => {
   });
 });
 
-describe("programs", () => {
+/** In the guest: interpreted, and with every block translated when it is entered first. */
+describe.each([
+  ["interpreted", false],
+  ["translated", 1],
+] as const)("programs, %s", (_, jit) => {
   let guest: Guest;
   beforeAll(async () => {
     const files = PROGRAMS.map(({ name }) => [`test/bin/${name}`, readFileSync(join(BIN, name))]);
-    guest = await Guest.start({ files: Object.fromEntries(files) });
+    guest = await Guest.start({ files: Object.fromEntries(files), config: { jit } });
   });
   afterAll(() => guest.stop());
 
@@ -120,4 +124,10 @@ describe("programs", () => {
       expect(got.status).toBe(0);
     });
   }
+
+  test("what ran was translated, or not", () => {
+    const { translations } = guest.machine.readStats();
+    if (jit === false) expect(translations).toBe(0);
+    else expect(translations).toBeGreaterThan(500);
+  });
 });
