@@ -5,19 +5,30 @@
  * the exception is delivered first thing there.
  */
 import { EXIT_BUDGET, EXIT_HLT, EXIT_SHUTDOWN, EXIT_UNWOUND } from "./abi/exit";
-import { EVENT_INIT, EVENT_INTR, EVENT_NMI, EVENT_STOP, FLAG_IF, FLAG_TF, NO_ERROR_CODE } from "./abi/state";
-import { VECTOR_DB, VECTOR_NMI } from "./abi/vectors";
+import { EVENT_INIT, EVENT_INTR, EVENT_STOP, EVENT_TRAP, FLAG_IF, FLAG_RF, FLAG_TF, NO_ERROR_CODE } from "./abi/state";
 import { Insn, INSN_SIZE } from "./decode/insn";
 import { interruptAcknowledge } from "./host";
 import { Interpreter } from "./interpreter/backend";
-import { Block, BLOCK_HEADER_SIZE, findBlock } from "./interpreter/block";
+import { Block, BLOCK_HEADER_SIZE, codeAddress, findBlock, findInsn } from "./interpreter/block";
+import {
+  deliverDebug,
+  deliverTraps,
+  DR6_BS,
+  finishInstruction,
+  forgetHits,
+  holdTraps,
+  matchInstruction,
+} from "./interrupts/debug";
+import { countEntered, deliver, deliverRaised, Source } from "./interrupts/deliver";
 import { init } from "./interrupts/init";
-import { deliver, deliverRaised, Source } from "./interrupts/deliver";
+import { deliverNmi, isNmiDue } from "./interrupts/nmi";
 import { Op } from "./ops/op";
-import { performHot, performOther } from "./ops/perform";
+import { perform, performHot, performOther } from "./ops/perform";
 import { getThreshold, heat, translateQueue } from "./jit/translate";
 import { cpu, cpuBase } from "./state/cpu";
 import { updateMode } from "./state/mode";
+import { armedBreakpoints, beginInstruction, heldOff, HOLD_STACK } from "./state/stepping";
+import { endTaskSwitch, isTaskCommitted } from "./state/task";
 import { isExitRequested, takeExit } from "./state/exit";
 
 const CONTINUE: u32 = 0xffff_ffff;
@@ -87,37 +98,84 @@ function finishMissed(): void {
   state.budget -= <i32>((end - first) / INSN_SIZE);
 }
 
-/** Acts on pending events; CONTINUE, or why run() must return. */
+/** Acts on pending events, in the order of SDM vol 3A "Prioritization of Concurrent Events"; CONTINUE, or why run() must return. */
 function handleEvents(): u32 {
   const state = cpu();
   if ((state.events & EVENT_STOP) != 0) {
     state.events &= ~EVENT_STOP;
     return EXIT_UNWOUND;
   }
+  if ((heldOff() & HOLD_STACK) != 0) return CONTINUE;
   if ((state.events & EVENT_INIT) != 0) {
     state.events &= ~EVENT_INIT;
     init();
-  } else if ((state.events & EVENT_NMI) != 0) {
-    state.events &= ~EVENT_NMI;
-    deliver(VECTOR_NMI, Source.EXTERNAL, NO_ERROR_CODE);
-  } else if ((state.events & EVENT_INTR) != 0 && (state.rflags & FLAG_IF) != 0) {
-    state.halted = 0;
+  }
+  if ((state.events & EVENT_TRAP) != 0) deliverTraps();
+  if (isNmiDue()) deliverNmi();
+  if ((state.events & EVENT_INTR) != 0 && (state.rflags & FLAG_IF) != 0 && heldOff() == 0) {
     state.countInterrupts += 1;
     deliver(interruptAcknowledge(), Source.EXTERNAL, NO_ERROR_CODE);
   }
   return CONTINUE;
 }
 
-/** Whether the instruction entered a handler with TF clear: no single-step trap follows it. SDM vol 3A "Single-Step Exception Condition". */
-function clearsTrap(insn: u32): bool {
-  switch (<u32>changetype<Insn>(insn).code >> 2) {
-    case Op.SYSCALL:
-    case Op.INT:
-    case Op.INT3:
-    case Op.INTO:
-      return true;
+/** Whether a single-step trap follows an instruction that began with TF set. SDM vol 3B "Single-Step Exception Condition". */
+function isTrapped(insn: Insn): bool {
+  const op = <u32>insn.code >> 2;
+  // SYSCALL is trapped if IA32_FMASK lets TF through, SYSRET if it sets TF (ops/fast_call.ts).
+  if (op == Op.SYSCALL) return (cpu().rflags & FLAG_TF) != 0;
+  return op != Op.SYSRET && (heldOff() & HOLD_STACK) == 0;
+}
+
+/** Executes one instruction with what RFLAGS.TF, RF and debug registers have to do with it. */
+function step(): void {
+  const state = cpu();
+  const flags = state.rflags;
+  const held = heldOff();
+  if (armedBreakpoints() != 0 && (flags & FLAG_RF) == 0 && (held & HOLD_STACK) == 0) {
+    const bits = matchInstruction(codeAddress());
+    if (bits != 0) {
+      deliverDebug(bits);
+      return;
+    }
   }
-  return false;
+  beginInstruction();
+  // RF lasts for one instruction; those that load it set it again. A fault's image has it set in any case.
+  state.rflags = flags & ~FLAG_RF;
+  const insn = findInsn();
+  const cpl = state.cpl;
+  const entered = countEntered();
+  state.entryBudget = state.budget;
+  state.insn = <u32>changetype<usize>(insn);
+  state.runBlock = state.insn;
+  state.rip += <u64>insn.length;
+  perform(insn);
+  state.budget -= 1;
+  state.insn = 0;
+  countRetired(cpl);
+  finishInstruction();
+  if ((flags & FLAG_TF) != 0 && entered == countEntered() && isTrapped(insn)) holdTraps(DR6_BS);
+}
+
+/** Executes the block at RIP, or its translation. */
+// prettier-ignore
+@inline
+function runBlock(): void {
+  const state = cpu();
+  const block = findBlock();
+  let nr = block.nrInsns;
+  const cpl = state.cpl;
+  const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
+  state.entryBudget = state.budget;
+  // A region runs nothing while an event is pending: one that cannot be taken now would never let it begin.
+  if (block.translation == 0 || state.events != 0 || !enterTranslation(block)) {
+    if (getThreshold() != 0) heat(block);
+    if (<i32>nr > state.budget) nr = <u32>state.budget;
+    state.runBlock = first;
+    state.budget -= <i32>((<u32>execute(first, first + nr * INSN_SIZE) - first) / INSN_SIZE);
+  }
+  state.insn = 0;
+  countRetired(cpl);
 }
 
 /** Runs up to `budget` instructions. Returns EXIT_*; CPU_BUDGET is then what is left. */
@@ -143,34 +201,15 @@ function runPortions(budget: i32): u32 {
     if (!deliverRaised()) return EXIT_SHUTDOWN;
   }
   while (true) {
-    const shadow = state.shadow;
-    if (shadow != 0) {
-      state.shadow = 0;
-    } else if (state.events != 0) {
+    if (state.events != 0) {
       const exit = handleEvents();
       if (exit != CONTINUE) return exit;
     }
     if (state.halted != 0) return EXIT_HLT;
     if (state.budget < MIN_PORTION && state.reserve != 0) refill();
     if (state.budget <= 0) return EXIT_BUDGET;
-    const block = findBlock();
-    let nr = block.nrInsns;
-    const trap = state.rflags & FLAG_TF;
-    const cpl = state.cpl;
-    const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
-    state.entryBudget = state.budget;
-    // A region runs nothing while an event is pending: one that cannot be taken now would never let it begin.
-    const mayEnter = block.translation != 0 && (shadow | trap | state.events) == 0;
-    if (!mayEnter || !enterTranslation(block)) {
-      if (getThreshold() != 0) heat(block);
-      if (<i32>nr > state.budget) nr = <u32>state.budget;
-      if ((shadow | trap) != 0) nr = 1;
-      state.runBlock = first;
-      state.budget -= <i32>((<u32>execute(first, first + nr * INSN_SIZE) - first) / INSN_SIZE);
-    }
-    state.insn = 0;
-    countRetired(cpl);
-    if (trap != 0 && !clearsTrap(first)) deliver(VECTOR_DB, Source.EXCEPTION, NO_ERROR_CODE);
+    if (((state.rflags & (FLAG_TF | FLAG_RF)) | state.stepping) != 0) step();
+    else runBlock();
     if (isExitRequested()) return takeExit();
   }
 }
@@ -183,12 +222,15 @@ export function unwound(): void {
   const state = cpu();
   if (state.insn != 0) {
     const insn = changetype<Insn>(state.insn);
-    state.rip -= <u64>insn.length;
+    // After a task switch RIP is the new task's.
+    if (!isTaskCommitted()) state.rip -= <u64>insn.length;
     state.budget -= <i32>((state.insn - state.runBlock) / INSN_SIZE);
     state.insn = 0;
     countRetired(state.cpl);
   }
   updateMode(); // an implicit supervisor access may have been under way (mmu/access.ts)
+  endTaskSwitch();
+  forgetHits();
   state.blockEnd = 0;
   giveBack();
   raised = true;

@@ -98,7 +98,7 @@ export const CPU_EVENTS: u32 = 0x800; // u32; non-zero: run() looks before the n
 export const CPU_INSN: u32 = 0x804; // u32; the Insn being executed
 export const CPU_BLOCK_END: u32 = 0x808; // u32; where the current block's Insns end; 0 leaves it after the current one
 export const CPU_BUDGET: u32 = 0x80c; // i32; instructions left in this run()
-export const CPU_SHADOW: u32 = 0x810; // u32; interrupts held off for one instruction after STI, MOV SS, POP SS
+export const CPU_STEPPING: u32 = 0x810; // u32; why the next instruction runs alone (state/stepping.ts)
 export const CPU_TLB_GENERATION: u32 = 0x814; // u32; the low 12 bits of every valid tag
 export const CPU_MODE: u32 = 0x818; // u32; MODE_* : what decoding and address translation depend on
 export const CPU_TLB_PART: u32 = 0x81c; // u32; address of the TLB part that accesses use (mmu/tlb.ts)
@@ -110,13 +110,15 @@ export const CPU_ENTRY_BUDGET: u32 = 0x830; // i32; CPU_BUDGET when the current 
 export const CPU_MISS: u32 = 0x838; // u64; translated code left before an instruction: its Insn, its Block in the upper half; 0: it did not
 export const CPU_CALL_DEPTH: u32 = 0x840; // u32; calls of translated code by translated code under way
 export const CPU_RESERVE: u32 = 0x844; // i32; budget of this run() beyond CPU_BUDGET
+export const CPU_PENDING_TRAPS: u32 = 0x848; // u32; bits of DR6: #DB for them waits for an instruction boundary
+export const CPU_NMI_BLOCKED: u32 = 0x84c; // u32; an NMI is being handled, until IRET
 export const NO_ERROR_CODE: u32 = 0xffff_ffff;
 
 export const EVENT_INTR: u32 = 1 << 0; // the interrupt controller's INTR line is up
 export const EVENT_NMI: u32 = 1 << 1;
 export const EVENT_STOP: u32 = 1 << 2; // a host import wants run() to return EXIT_UNWOUND
+export const EVENT_TRAP: u32 = 1 << 3; // CPU_PENDING_TRAPS is not 0
 export const EVENT_INIT: u32 = 1 << 4;
-export const EVENT_TRAP: u32 = 1 << 3; // RFLAGS.TF or a debug register is armed
 
 /** Counters, u64 each, only ever added to. */
 export const CPU_COUNT_RETIRED: u32 = 0x900; // instructions retired

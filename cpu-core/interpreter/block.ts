@@ -77,10 +77,16 @@ function headOf(host: u32): usize {
 }
 
 /** The block at RIP; decodes it if need be. Raises #PF, #GP. */
+// prettier-ignore
+@inline
 export function findBlock(): Block {
   const codeMode = cpu().mode;
-  let va = cpu().rip;
-  if (codeMode != CODE_64) va = codeAddress(va);
+  return codeMode == CODE_64 ? blockOf(cpu().rip, CODE_64) : findLegacyBlock(codeMode);
+}
+
+// prettier-ignore
+@inline
+function blockOf(va: u64, codeMode: u32): Block {
   const entry = tlbEntry(va);
   let host: u32;
   if (load<u64>(entry, TAG_EXECUTE) == wantedTag(va, 1)) host = <u32>va + load<u32>(entry, ADDEND);
@@ -90,11 +96,32 @@ export function findBlock(): Block {
   return lookUp(host, codeMode, va);
 }
 
-/** Linear address of CS:EIP, with the limit checked. */
-function codeAddress(eip: u64): u64 {
-  const cs = cpuBase() + CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE;
-  if (<u32>eip > load<u32>(cs, SEGMENT_LIMIT)) raiseGP(0);
-  return (load<u64>(cs, SEGMENT_BASE) + <u64>(<u32>eip)) & 0xffff_ffff;
+/** The instruction at RIP. */
+export function findInsn(): Insn {
+  return changetype<Insn>(changetype<usize>(findBlock()) + BLOCK_HEADER_SIZE);
+}
+
+/** findBlock() where CS has a limit: #GP(0) beyond it. */
+function findLegacyBlock(codeMode: u32): Block {
+  const eip = <u32>cpu().rip;
+  const limit = load<u32>(codeSegment(), SEGMENT_LIMIT);
+  if (eip > limit) raiseGP(0);
+  const va = codeAddress();
+  const block = blockOf(va, codeMode);
+  // A block that runs over the limit is executed one instruction at a time.
+  return limit - eip < block.bytes - 1 ? decodeWithin(fetchAddress(va), codeMode, va, limit - eip + 1) : block;
+}
+
+/** Linear address of CS:RIP. */
+export function codeAddress(): u64 {
+  if (cpu().mode == CODE_64) return cpu().rip;
+  return (load<u64>(codeSegment(), SEGMENT_BASE) + <u64>(<u32>cpu().rip)) & 0xffff_ffff;
+}
+
+// prettier-ignore
+@inline
+function codeSegment(): usize {
+  return cpuBase() + CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE;
 }
 
 function fetchAddress(va: u64): u32 {
@@ -186,12 +213,33 @@ function decodeCrossing(host: u32, codeMode: u32, va: u64, pageEnd: u32): Block 
   const inFirst = pageEnd - host;
   memory.copy(CROSSING_BYTES, host, inFirst);
   let next = va + <u64>inFirst;
-  if (codeMode != CODE_64) next &= 0xffff_ffff;
+  if (codeMode != CODE_64) {
+    next &= 0xffff_ffff;
+    if (inFirst > load<u32>(codeSegment(), SEGMENT_LIMIT) - <u32>cpu().rip) raiseGP(0);
+  }
   const nextHost = fetchAddress(next);
   memory.copy(CROSSING_BYTES + inFirst, nextHost, 16);
-  const block = changetype<Block>(CROSSING_BASE);
   const insn = changetype<Insn>(CROSSING_BASE + BLOCK_HEADER_SIZE);
   decode(insn, CROSSING_BYTES, inFirst + 16, codeMode);
+  return uncachedBlock(codeMode);
+}
+
+/** Decodes one instruction of which `within` bytes lie within the limit of CS. Raises #GP(0) if it is longer. */
+function decodeWithin(host: u32, codeMode: u32, va: u64, within: u32): Block {
+  const pageEnd = (host | 0xfff) + 1;
+  const insn = changetype<Insn>(CROSSING_BASE + BLOCK_HEADER_SIZE);
+  if (decode(insn, host, min(within, pageEnd - host), codeMode) != Decoded.OK) {
+    if (within <= pageEnd - host) raiseGP(0);
+    decodeCrossing(host, codeMode, va, pageEnd);
+    if (<u32>insn.length > within) raiseGP(0);
+  }
+  return uncachedBlock(codeMode);
+}
+
+/** The block of one instruction, decoded in its place, that is not kept. */
+function uncachedBlock(codeMode: u32): Block {
+  const block = changetype<Block>(CROSSING_BASE);
+  const insn = changetype<Insn>(CROSSING_BASE + BLOCK_HEADER_SIZE);
   insn.next = insn.length;
   block.host = 0;
   block.codeMode = codeMode;

@@ -46,7 +46,9 @@ export function init(): void {
   setSegment(SEG_LDTR, 0, 0x82, 0, 0xffff);
   setSegment(SEG_TR, 0, 0x8b, 0, 0xffff);
   state.cpl = 0;
-  state.shadow = 0;
+  state.stepping = 0;
+  state.pendingTraps = 0;
+  state.nmiBlocked = 0;
   state.halted = 0;
   clearTlb();
   updateMode();

@@ -11,8 +11,19 @@ import {
   VECTOR_NM,
   VECTOR_PF,
   VECTOR_SS,
+  VECTOR_TS,
   VECTOR_UD,
 } from "../abi/vectors";
+
+/**
+ * The EXT bit of selector error codes: 1 while an event from outside the program (an interrupt, an earlier exception) is being
+ * delivered. SDM vol 3A "Error Code".
+ */
+let ext: u32 = 0;
+
+export function setExternal(value: u32): void {
+  ext = value;
+}
 
 /** Raises an exception without error code. Does not return. */
 export function raise(vector: u32): void {
@@ -21,8 +32,9 @@ export function raise(vector: u32): void {
 
 /** Raises an exception with an error code. Does not return. */
 export function raiseWithCode(vector: u32, code: u32): void {
+  const ofSelector = vector >= VECTOR_TS && vector <= VECTOR_GP && code != NO_ERROR_CODE;
   cpu().raisedVector = vector;
-  cpu().raisedCode = code;
+  cpu().raisedCode = ofSelector ? code | ext : code;
   raiseUnwind();
   unreachable();
 }

@@ -5,6 +5,7 @@ import {
   EFER_SCE,
   FLAG_IF,
   FLAG_RF,
+  FLAG_TF,
   FLAG_VM,
   RCX,
   RDX,
@@ -14,10 +15,11 @@ import {
   SEG_SS,
 } from "../abi/state";
 import { Insn } from "../decode/insn";
+import { DR6_BS, holdTraps } from "../interrupts/debug";
 import { raiseGP, raiseUD } from "../interrupts/raise";
 import { isCanonical } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
-import { ATTRIBUTE_DB, ATTRIBUTE_L, CODE_64, isLongMode, updateMode } from "../state/mode";
+import { ATTRIBUTE_DB, ATTRIBUTE_L, CODE_64, isLongMode, isProtected, updateMode } from "../state/mode";
 import { FlagsOf, materializeFlags } from "../state/rflags";
 import {
   ATTRIBUTE_G,
@@ -69,9 +71,11 @@ export function sysret<T>(): void {
   const selector = <u32>(cpu().star >> 48) & 0xffff;
   enterFlat((selector + (to64 ? 16 : 0)) | 3, (selector + 8) | 3, 3, to64);
   cpu().rip = to64 ? target : target & 0xffff_ffff;
+  // Unlike IRET and POPF: a TF that is set traps at once.
+  if ((cpu().rflags & FLAG_TF) != 0) holdTraps(DR6_BS);
 }
 
-/** SYSENTER: #GP in real mode. */
+/** SYSENTER: #GP in real mode; virtual-8086 mode may. */
 export function sysenter(): void {
   if ((cpu().cr0 & CR0_PE) == 0) raiseGP(0);
   const cs = <u32>cpu().sysenterCs & 0xfffc;

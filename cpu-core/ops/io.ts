@@ -2,6 +2,7 @@
 import { FLAG_VM, RAX, SEG_TR } from "../abi/state";
 import { Insn, OPERAND_IMMEDIATE } from "../decode/insn";
 import { portRead, portWrite } from "../host";
+import { notePort } from "../interrupts/debug";
 import { raiseGP } from "../interrupts/raise";
 import { readSystem } from "../mmu/access";
 import { cpu, readReg, writeReg } from "../state/cpu";
@@ -30,6 +31,7 @@ function portOf(insn: Insn): u32 {
 export function portIn<T>(insn: Insn): void {
   const port = portOf(insn);
   checkPortAccess(port, sizeof<T>());
+  notePort(port, sizeof<T>());
   writeReg<T>(RAX << 3, <T>portRead(port, sizeof<T>()));
 }
 
@@ -37,5 +39,6 @@ export function portIn<T>(insn: Insn): void {
 export function portOut<T>(insn: Insn): void {
   const port = portOf(insn);
   checkPortAccess(port, sizeof<T>());
+  notePort(port, sizeof<T>());
   portWrite(port, sizeof<T>(), <u32>readReg<T>(RAX << 3));
 }

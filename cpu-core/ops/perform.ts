@@ -15,25 +15,9 @@ import { adc, add, cmp, dec, inc, neg, sbb, sub } from "./arith";
 import { cmpxchg, cmpxchgPair, xadd } from "./atomic";
 import { bitTest, BitOf, bsf, bsr, bswapRegister, cbw, crc32c, cwd, movbe, popcount } from "./bits";
 import { call, callIndirect, jcc, jmp, jmpIndirect, ret } from "./branch";
-import {
-  callFar,
-  callFarIndirect,
-  int,
-  int1,
-  int3,
-  into,
-  iret,
-  jmpFar,
-  jmpFarIndirect,
-  loadFar,
-  movFromSreg,
-  movToSreg,
-  popf,
-  popSreg,
-  pushf,
-  pushSreg,
-  retFar,
-} from "./far";
+import { callFar, callFarIndirect, jmpFar, jmpFarIndirect } from "./far";
+import { iret, retFar } from "./far_return";
+import { cli, popf, pushf, sti } from "./flags";
 import { portIn, portOut } from "./io";
 import { and, not, or, test, xor } from "./logic";
 import {
@@ -60,6 +44,8 @@ import { div, idiv, imul, imul1, mul } from "./muldiv";
 import { Op } from "./op";
 import { rcl, rcr, rol, ror, sar, shl, shld, shr, shrd } from "./shift";
 import { performVector } from "./perform_vector";
+import { int, int1, int3, into } from "./software_interrupt";
+import { loadFar, movFromSreg, movToSreg, popSreg, pushSreg } from "./sreg";
 import { enter, leave, pop, popa, pusha } from "./stack";
 import { cmps, ins, lods, movs, outs, scas, stos } from "./string";
 import { clts, lmsw, movFromCr, movToCr, setAlignmentCheck, smsw } from "./control";
@@ -67,7 +53,7 @@ import { movFromDr, movToDr } from "./debug_registers";
 import { readSegmentBase, swapgs, syscall, sysenter, sysexit, sysret, writeSegmentBase } from "./fast_call";
 import { invlpg, invpcid } from "./invalidate";
 import { rdmsr, wrmsr } from "./msr";
-import { clflush, cli, cpuidInstruction, hlt, rdpmc, rdrand, rdtsc, requireCpl0, sti, vmcall } from "./system";
+import { clflush, cpuidInstruction, hlt, rdpmc, rdrand, rdtsc, requireCpl0, vmcall } from "./system";
 import { arpl, lldt, loadRights, loadTable, ltr, storeSelector, storeTable, verify } from "./tables";
 import { xgetbv, xrstor, xsave, xsavec, xsetbv } from "./xsave";
 

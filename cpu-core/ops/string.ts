@@ -3,7 +3,7 @@
  * accessed directly go in a tight loop, and after each chunk the registers are up to date, so that a fault or an
  * interrupt finds the instruction restartable. SDM vol 2 "REP/REPE/REPZ/REPNE/REPNZ".
  */
-import { FLAG_DF, RAX, RCX, RDI, RSI, SEG_ES } from "../abi/state";
+import { FLAG_DF, FLAG_RF, FLAG_TF, RAX, RCX, RDI, RSI, SEG_ES } from "../abi/state";
 import { Insn, INSN_ADDRESS_SHIFT, INSN_REP, INSN_REPNE } from "../decode/insn";
 import { wide } from "../interpreter/backend";
 import { ADDEND, TAG_READ, TAG_WRITE, tlbEntry, wantedTag } from "../mmu/tlb";
@@ -12,6 +12,8 @@ import { cpu, readReg, writeReg } from "../state/cpu";
 import { baseOf, linearIn } from "../state/segments";
 import { FlagsOf, getZF } from "../state/rflags";
 import { CODE_64 } from "../state/mode";
+import { notePort } from "../interrupts/debug";
+import { armedBreakpoints } from "../state/stepping";
 import { portRead, portWrite } from "../host";
 import { checkPortAccess } from "./io";
 
@@ -22,6 +24,11 @@ const AX: u32 = RAX << 3;
 
 /** Elements done by one execution before the instruction is begun anew, so that interrupts get in. */
 const CHUNK: u64 = 4096;
+
+/** The same; 1 while each iteration may end in a debug exception. */
+function chunk(): u64 {
+  return (cpu().rflags & FLAG_TF) != 0 || armedBreakpoints() != 0 ? 1 : CHUNK;
+}
 
 // prettier-ignore
 @inline
@@ -59,9 +66,13 @@ function isRepeated(insn: Insn): bool {
   return (insn.flags & <u16>(INSN_REP | INSN_REPNE)) != 0;
 }
 
-/** Begins the instruction anew: RIP back at its first byte, so that run() can look at events first. */
+/**
+ * Begins the instruction anew: RIP back at its first byte, so that run() can look at events first. RF says that it has begun: an
+ * instruction breakpoint on it does not fire again.
+ */
 function again(insn: Insn): void {
   cpu().rip -= <u64>insn.length;
+  cpu().rflags |= FLAG_RF;
   cpu().blockEnd = 0;
 }
 
@@ -83,9 +94,9 @@ function directWrite(va: u64): u32 {
   return load<u64>(entry, TAG_WRITE) == wantedTag(va, 1) ? <u32>va + load<u32>(entry, ADDEND) : 0;
 }
 
-/** Whether a run of elements upward is plain: flat addressing, DF clear. */
+/** Whether a run of elements upward is plain: flat addressing, DF clear, no trap after each. */
 function isPlain(size: u32): bool {
-  return size == 3 && (cpu().rflags & FLAG_DF) == 0 && cpu().mode == CODE_64;
+  return size == 3 && (cpu().rflags & (FLAG_DF | FLAG_TF)) == 0 && cpu().mode == CODE_64;
 }
 
 /** MOVS. */
@@ -93,6 +104,7 @@ export function movs<T>(insn: Insn): void {
   const size = addressSize(insn);
   let count: u64 = isRepeated(insn) ? index(CX, size) : 1;
   const repeated = isRepeated(insn);
+  const limit = chunk();
   let done: u64 = 0;
   while (count != 0) {
     const si = index(SI, size);
@@ -124,7 +136,7 @@ export function movs<T>(insn: Insn): void {
     count -= n;
     setIndex(CX, size, count);
     done += n;
-    if (done >= CHUNK && count != 0) {
+    if (done >= limit && count != 0) {
       again(insn);
       return;
     }
@@ -137,6 +149,7 @@ export function stos<T>(insn: Insn): void {
   const repeated = isRepeated(insn);
   let count: u64 = repeated ? index(CX, size) : 1;
   const value = readReg<T>(AX);
+  const limit = chunk();
   let done: u64 = 0;
   while (count != 0) {
     const di = index(DI, size);
@@ -161,7 +174,7 @@ export function stos<T>(insn: Insn): void {
     count -= n;
     setIndex(CX, size, count);
     done += n;
-    if (done >= CHUNK && count != 0) {
+    if (done >= limit && count != 0) {
       again(insn);
       return;
     }
@@ -173,6 +186,7 @@ export function lods<T>(insn: Insn): void {
   const size = addressSize(insn);
   const repeated = isRepeated(insn);
   let count: u64 = repeated ? index(CX, size) : 1;
+  const limit = chunk();
   let done: u64 = 0;
   while (count != 0) {
     const si = index(SI, size);
@@ -181,7 +195,7 @@ export function lods<T>(insn: Insn): void {
     setIndex(SI, size, si + step<T>());
     if (!repeated) return;
     setIndex(CX, size, --count);
-    if (++done >= CHUNK && count != 0) {
+    if (++done >= limit && count != 0) {
       again(insn);
       return;
     }
@@ -203,6 +217,7 @@ export function scas<T>(insn: Insn): void {
   const whileEqual = (insn.flags & <u16>INSN_REP) != 0;
   let count: u64 = repeated ? index(CX, size) : 1;
   const accumulator = readReg<T>(AX);
+  const limit = chunk();
   let done: u64 = 0;
   while (count != 0) {
     const di = index(DI, size);
@@ -212,7 +227,7 @@ export function scas<T>(insn: Insn): void {
     if (!repeated) return;
     setIndex(CX, size, --count);
     if (getZF() != whileEqual) return;
-    if (++done >= CHUNK && count != 0) {
+    if (++done >= limit && count != 0) {
       again(insn);
       return;
     }
@@ -225,6 +240,7 @@ export function cmps<T>(insn: Insn): void {
   const repeated = isRepeated(insn);
   const whileEqual = (insn.flags & <u16>INSN_REP) != 0;
   let count: u64 = repeated ? index(CX, size) : 1;
+  const limit = chunk();
   let done: u64 = 0;
   while (count != 0) {
     const si = index(SI, size);
@@ -237,7 +253,7 @@ export function cmps<T>(insn: Insn): void {
     if (!repeated) return;
     setIndex(CX, size, --count);
     if (getZF() != whileEqual) return;
-    if (++done >= CHUNK && count != 0) {
+    if (++done >= limit && count != 0) {
       again(insn);
       return;
     }
@@ -251,21 +267,24 @@ export function ins<T>(insn: Insn): void {
   const port = <u32>readReg<u16>(2 << 3);
   checkPortAccess(port, sizeof<T>());
   let count: u64 = repeated ? index(CX, size) : 1;
+  const limit = chunk();
   let done: u64 = 0;
   while (count != 0) {
     const di = index(DI, size);
     const to = elementAddress(SEG_ES, di, sizeof<T>(), true);
     const target = (<u32>to & 0xfff) + sizeof<T>() <= 4096 ? directWrite(to) : 0;
     if (target != 0) {
+      notePort(port, sizeof<T>());
       store<T>(target, <T>portRead(port, sizeof<T>()));
     } else {
       checkWritable(to, sizeof<T>());
+      notePort(port, sizeof<T>());
       write<T>(to, <T>portRead(port, sizeof<T>()));
     }
     setIndex(DI, size, di + step<T>());
     if (!repeated) return;
     setIndex(CX, size, --count);
-    if (++done >= CHUNK && count != 0) {
+    if (++done >= limit && count != 0) {
       again(insn);
       return;
     }
@@ -279,14 +298,17 @@ export function outs<T>(insn: Insn): void {
   const port = <u32>readReg<u16>(2 << 3);
   checkPortAccess(port, sizeof<T>());
   let count: u64 = repeated ? index(CX, size) : 1;
+  const limit = chunk();
   let done: u64 = 0;
   while (count != 0) {
     const si = index(SI, size);
-    portWrite(port, sizeof<T>(), <u32>read<T>(elementAddress(<u32>insn.segment, si, sizeof<T>(), false)));
+    const value = <u32>read<T>(elementAddress(<u32>insn.segment, si, sizeof<T>(), false));
+    notePort(port, sizeof<T>());
+    portWrite(port, sizeof<T>(), value);
     setIndex(SI, size, si + step<T>());
     if (!repeated) return;
     setIndex(CX, size, --count);
-    if (++done >= CHUNK && count != 0) {
+    if (++done >= limit && count != 0) {
       again(insn);
       return;
     }

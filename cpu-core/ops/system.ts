@@ -1,6 +1,6 @@
-/** System instructions: interrupts allowed or not, HLT, time, CPUID, random numbers, VMCALL. */
+/** System instructions: HLT, time, CPUID, random numbers, VMCALL. */
 import { EXIT_VMCALL } from "../abi/exit";
-import { CPU_SCRATCH, CR4_TSD, CR4_UMIP, FLAG_CF, FLAG_IF, FLAGS_STATUS, RAX, RCX, RDX } from "../abi/state";
+import { CPU_SCRATCH, CR4_TSD, CR4_UMIP, FLAG_CF, FLAGS_STATUS, RAX, RCX, RDX } from "../abi/state";
 import { Insn } from "../decode/insn";
 import { random32, readTsc } from "../host";
 import { raiseGP, raiseUD } from "../interrupts/raise";
@@ -24,18 +24,6 @@ export function requireCpl0(): void {
 /** #GP(0) at CPL 3 while CR4.UMIP is set: SGDT, SIDT, SLDT, STR, SMSW. */
 export function checkUmip(): void {
   if ((cpu().cr4 & CR4_UMIP) != 0 && cpu().cpl == 3) raiseGP(0);
-}
-
-/** CLI, STI by IOPL. STI holds interrupts off for one instruction if IF was clear. */
-export function cli(): void {
-  if (isProtected() && cpu().cpl > ((cpu().rflags >> 12) & 3)) raiseGP(0);
-  cpu().rflags &= ~FLAG_IF;
-}
-
-export function sti(): void {
-  if (isProtected() && cpu().cpl > ((cpu().rflags >> 12) & 3)) raiseGP(0);
-  if ((cpu().rflags & FLAG_IF) == 0) cpu().shadow = 1;
-  cpu().rflags |= FLAG_IF;
 }
 
 export function hlt(): void {

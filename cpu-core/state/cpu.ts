@@ -41,14 +41,16 @@ import {
   CPU_MISC_ENABLE,
   CPU_MODE,
   CPU_MXCSR,
+  CPU_NMI_BLOCKED,
   CPU_PAT,
+  CPU_PENDING_TRAPS,
   CPU_RAISED_CODE,
   CPU_RAISED_VECTOR,
   CPU_RFLAGS,
   CPU_RIP,
   CPU_RUN_BLOCK,
-  CPU_SHADOW,
   CPU_STAR,
+  CPU_STEPPING,
   CPU_SYSENTER_CS,
   CPU_SYSENTER_EIP,
   CPU_SYSENTER_ESP,
@@ -190,9 +192,9 @@ export class CpuState {
   /** `budget` when the current block or region was entered. */
   @inline get entryBudget(): i32 { return load<i32>(changetype<usize>(this), CPU_ENTRY_BUDGET); }
   @inline set entryBudget(value: i32) { store<i32>(changetype<usize>(this), value, CPU_ENTRY_BUDGET); }
-  /** Interrupts are held off for one instruction (STI, MOV SS, POP SS). */
-  @inline get shadow(): u32 { return load<u32>(changetype<usize>(this), CPU_SHADOW); }
-  @inline set shadow(value: u32) { store<u32>(changetype<usize>(this), value, CPU_SHADOW); }
+  /** Not 0: the next instruction runs alone (state/stepping.ts). */
+  @inline get stepping(): u32 { return load<u32>(changetype<usize>(this), CPU_STEPPING); }
+  @inline set stepping(value: u32) { store<u32>(changetype<usize>(this), value, CPU_STEPPING); }
   @inline get tlbGeneration(): u32 { return load<u32>(changetype<usize>(this), CPU_TLB_GENERATION); }
   @inline set tlbGeneration(value: u32) { store<u32>(changetype<usize>(this), value, CPU_TLB_GENERATION); }
   /** CODE_16, CODE_32 or CODE_64 (state/mode.ts). */
@@ -210,6 +212,12 @@ export class CpuState {
   @inline set raisedVector(value: u32) { store<u32>(changetype<usize>(this), value, CPU_RAISED_VECTOR); }
   @inline get raisedCode(): u32 { return load<u32>(changetype<usize>(this), CPU_RAISED_CODE); }
   @inline set raisedCode(value: u32) { store<u32>(changetype<usize>(this), value, CPU_RAISED_CODE); }
+  /** Bits of DR6: #DB for them waits for an instruction boundary (EVENT_TRAP). */
+  @inline get pendingTraps(): u32 { return load<u32>(changetype<usize>(this), CPU_PENDING_TRAPS); }
+  @inline set pendingTraps(value: u32) { store<u32>(changetype<usize>(this), value, CPU_PENDING_TRAPS); }
+  /** An NMI is being handled: others wait until IRET. */
+  @inline get nmiBlocked(): u32 { return load<u32>(changetype<usize>(this), CPU_NMI_BLOCKED); }
+  @inline set nmiBlocked(value: u32) { store<u32>(changetype<usize>(this), value, CPU_NMI_BLOCKED); }
   @inline get countRetired(): u64 { return load<u64>(changetype<usize>(this), CPU_COUNT_RETIRED); }
   @inline set countRetired(value: u64) { store<u64>(changetype<usize>(this), value, CPU_COUNT_RETIRED); }
   @inline get countRetiredUser(): u64 { return load<u64>(changetype<usize>(this), CPU_COUNT_RETIRED_USER); }

@@ -12,6 +12,7 @@ import { CODE_64 } from "./mode";
 
 // Leaf 1, EDX.
 const FPU: u32 = 1 << 0;
+const VME: u32 = 1 << 1;
 const DE: u32 = 1 << 2;
 const PSE: u32 = 1 << 3;
 const TSC: u32 = 1 << 4;
@@ -124,7 +125,7 @@ export function cpuid(leaf: u32, subleaf: u32): void {
       const osxsave = (cpu().cr4 & CR4_OSXSAVE) != 0 ? OSXSAVE : 0;
       const ecx = sse | crypto | timer | CX16 | PCID | MOVBE | POPCNT | XSAVE | osxsave | HYPERVISOR;
       const apic = (<u32>cpu().apicBase & APIC_BASE_ENABLE) != 0 ? APIC : 0;
-      const system = DE | PSE | TSC | MSR | PAE | MCE | apic | SEP | MTRR | PGE | MCA | PAT | PSE36 | CLFSH;
+      const system = VME | DE | PSE | TSC | MSR | PAE | MCE | apic | SEP | MTRR | PGE | MCA | PAT | PSE36 | CLFSH;
       const edx = system | FPU | CX8 | CMOV | MMX | FXSR | SSE | SSE2;
       // EBX: one logical processor, initial APIC ID 0.
       result(0x6f1, ((CACHE_LINE_BYTES / 8) << 8) | (1 << 16), ecx, edx);

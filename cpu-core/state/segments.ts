@@ -8,16 +8,18 @@ import {
   SEG_CS,
   SEG_LDTR,
   SEG_SS,
+  SEG_TR,
   SEGMENT_ATTRIBUTES,
   SEGMENT_BASE,
   SEGMENT_LIMIT,
   SEGMENT_SELECTOR,
   SEGMENT_SIZE,
 } from "../abi/state";
-import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_TS } from "../abi/vectors";
+import { VECTOR_GP, VECTOR_NP, VECTOR_TS } from "../abi/vectors";
 import { raiseGP, raiseSS, raiseWithCode } from "../interrupts/raise";
 import { readSystem, writeSystem } from "../mmu/access";
 import { cpu, cpuBase } from "./cpu";
+import { isCanonical } from "./address";
 import { ATTRIBUTE_DB, ATTRIBUTE_L, CODE_64, isLongMode, isProtected, updateMode } from "./mode";
 
 export const TYPE_ACCESSED: u32 = 1 << 0;
@@ -31,6 +33,7 @@ export const ATTRIBUTE_G: u32 = 1 << 15;
 /** System descriptor types. SDM vol 3A table 3-2. */
 export const TYPE_TSS_16: u32 = 1;
 export const TYPE_LDT: u32 = 2;
+export const TYPE_TSS_16_BUSY: u32 = 3;
 export const TYPE_CALL_GATE_16: u32 = 4;
 export const TYPE_TASK_GATE: u32 = 5;
 export const TYPE_INTERRUPT_GATE_16: u32 = 6;
@@ -153,11 +156,39 @@ export function descriptorDpl(): u32 {
   return (descriptorHigh >> 13) & 3;
 }
 
-/** Loads a code or data segment register from the descriptor just read and marks it accessed. */
-export function loadFromDescriptor(index: u32, selector: u32): void {
+/** Marks the code or data descriptor just read as accessed: the last thing that can fault in loading it. */
+export function markAccessed(): void {
   const attributes = descriptorAttributes();
   if ((attributes & TYPE_ACCESSED) == 0) writeSystem<u8>(descriptorAddress + 5, <u8>(attributes | TYPE_ACCESSED));
-  setSegment(index, selector, attributes | TYPE_ACCESSED, descriptorBase(), descriptorLimit());
+}
+
+/** Loads a code or data segment register from the descriptor just read and marks it accessed. */
+export function loadFromDescriptor(index: u32, selector: u32): void {
+  markAccessed();
+  setSegment(index, selector, descriptorAttributes() | TYPE_ACCESSED, descriptorBase(), descriptorLimit());
+}
+
+/** Whether descriptor attributes are those of a writable data segment: what SS needs. */
+export function isStackSegment(attributes: u32): bool {
+  return (attributes & (ATTRIBUTE_S | TYPE_CODE | TYPE_WRITABLE)) == (ATTRIBUTE_S | TYPE_WRITABLE);
+}
+
+/** Whether descriptor attributes are those of a code segment. */
+export function isCodeSegment(attributes: u32): bool {
+  return (attributes & (ATTRIBUTE_S | TYPE_CODE)) == (ATTRIBUTE_S | TYPE_CODE);
+}
+
+/** Raises #GP(0) if `offset` lies beyond the code segment just read, or is not canonical in a 64-bit one. */
+export function checkCodeOffset(offset: u64): void {
+  const to64 = isLongMode() && (descriptorAttributes() & ATTRIBUTE_L) != 0;
+  if (to64 ? !isCanonical(offset) : offset > <u64>descriptorLimit()) raiseGP(0);
+}
+
+/** The upper half, 8 bytes, of the system descriptor just read, which in long mode has 16. Raises #GP(selector). */
+export function readUpperDescriptor(selector: u32): u64 {
+  const limit = (selector & 4) != 0 ? limitOf(SEG_LDTR) : cpu().gdtrLimit;
+  if ((selector & 0xfff8) + 15 > limit) raiseGP(selector & 0xfffc);
+  return readSystem<u64>(descriptorAddress + 8);
 }
 
 /** MOV or POP into ES, SS, DS, FS, GS. SDM vol 2 "MOV": protection checks. */
@@ -198,27 +229,22 @@ export function loadSegment(index: u32, selector: u32): void {
   loadFromDescriptor(index, selector);
 }
 
-/** Loads SS for a change of privilege, with #TS as the fault. SDM vol 3A "Stack Switching". */
-export function loadStackSegment(selector: u32, cpl: u32, vector: u32): void {
-  if ((selector & 0xfffc) == 0) raiseWithCode(vector, 0);
-  readDescriptor(selector, vector);
-  const attributes = descriptorAttributes();
-  if (
-    (selector & 3) != cpl ||
-    descriptorDpl() != cpl ||
-    (attributes & (ATTRIBUTE_S | TYPE_CODE | TYPE_WRITABLE)) != (ATTRIBUTE_S | TYPE_WRITABLE)
-  ) {
-    raiseWithCode(vector, selector & 0xfffc);
-  }
-  if ((attributes & ATTRIBUTE_P) == 0) raiseWithCode(VECTOR_SS, selector & 0xfffc);
-  loadFromDescriptor(SEG_SS, selector);
-}
-
 /** Sets CS in real or virtual-8086 mode. */
 export function loadCodeReal(selector: u32): void {
   const at = segment(SEG_CS);
   store<u32>(at, selector & 0xffff, SEGMENT_SELECTOR);
   store<u64>(at, <u64>((selector & 0xffff) << 4), SEGMENT_BASE);
+}
+
+/** Loads any segment register as virtual-8086 mode has them. SDM vol 3B "8086 Emulation". */
+export function loadVirtual8086(index: u32, selector: u32): void {
+  selector &= 0xffff;
+  setSegment(index, selector, (3 << 5) | ATTRIBUTE_P | ATTRIBUTE_S | TYPE_WRITABLE | TYPE_ACCESSED, <u64>(selector << 4), 0xffff);
+}
+
+/** What a null selector leaves in a data segment register: FS and GS keep their base in long mode. */
+export function loadNull(index: u32, selector: u32): void {
+  setSegment(index, selector, 0, isLongMode() ? baseOf(index) : 0, 0);
 }
 
 /**
@@ -229,7 +255,7 @@ export function checkCodeTarget(selector: u32): void {
   const attributes = descriptorAttributes();
   const dpl = descriptorDpl();
   const code = selector & 0xfffc;
-  if ((attributes & (ATTRIBUTE_S | TYPE_CODE)) != (ATTRIBUTE_S | TYPE_CODE)) raiseGP(code);
+  if (!isCodeSegment(attributes)) raiseGP(code);
   if (isLongMode() && (attributes & ATTRIBUTE_L) != 0 && (attributes & ATTRIBUTE_DB) != 0) raiseGP(code);
   if ((attributes & TYPE_EXPAND_DOWN) != 0) {
     if (dpl > cpu().cpl) raiseGP(code);
@@ -254,7 +280,7 @@ export function dropInnerSegments(): void {
     const attributes = attributesOf(index);
     const conforming = (attributes & (TYPE_CODE | TYPE_EXPAND_DOWN)) == (TYPE_CODE | TYPE_EXPAND_DOWN);
     if ((attributes & ATTRIBUTE_P) != 0 && !conforming && ((attributes >> 5) & 3) < cpl) {
-      setSegment(index, 0, 0, isLongMode() ? baseOf(index) : 0, 0);
+      loadNull(index, 0);
     }
   }
 }
@@ -262,10 +288,10 @@ export function dropInnerSegments(): void {
 /** Stack pointer `esp` and selector of privilege level `cpl` in the TSS (32-bit or 16-bit). */
 export let tssStackSelector: u32 = 0;
 export function tssStackPointer(cpl: u32): u32 {
-  const base = baseOf(7);
-  const wide = (attributesOf(7) & 8) != 0;
+  const base = baseOf(SEG_TR);
+  const wide = (attributesOf(SEG_TR) & 8) != 0;
   const offset: u32 = wide ? 4 + cpl * 8 : 2 + cpl * 4;
-  if (offset + (wide ? 5 : 3) > limitOf(7)) raiseWithCode(VECTOR_TS, selectorOf(7) & 0xfffc);
+  if (offset + (wide ? 5 : 3) > limitOf(SEG_TR)) raiseWithCode(VECTOR_TS, selectorOf(SEG_TR) & 0xfffc);
   if (wide) {
     tssStackSelector = readSystem<u16>(base + <u64>offset + 4);
     return readSystem<u32>(base + <u64>offset);
