@@ -1,0 +1,1 @@
+for f in *.c; do gcc -std=gnu17 -O2 -Wall -Wextra -ffreestanding -nostdlib -static -fno-pic -no-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing -fno-ident -Ilib -Wl,--build-id=none -Wl,-z,noexecstack -s -o /tmp/t/b/${f%.c} $f lib/runtime.c -lgcc || echo FAIL $f; done
