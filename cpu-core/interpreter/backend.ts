@@ -1,19 +1,19 @@
 /** The backend that computes: see ops/backend.ts for the vocabulary. */
 import {
   CPU_REGS,
-  FLAG_AF,
   FLAG_CF,
-  FLAG_OF,
   FLAGS_STATUS,
+  RBP,
   RSP,
 } from "../abi/state";
 import { Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
 import { read, readForUpdate, readVector, write, writeUpdate, writeVector } from "../mmu/access";
 import { effective, linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
-import { FlagsOf, getCF, materializeFlags, testCondition } from "../state/rflags";
+import { FlagOverride, FlagsOf, getCF, multiplyHigh, multiplyHighSigned, overrideFlags, testCondition } from "../state/rflags";
 import { CODE_64 } from "../state/mode";
-import { addToStackPointer, branchTo, popLegacy, pushLegacy } from "./legacy";
+import { addToStackPointer, branchTo, leaveLegacy, popLegacy, pushLegacy } from "./legacy";
+import { divideSigned, divideSigned128, divideUnsigned, quotient, remainder } from "../ops/divide";
 import { ShiftOf } from "../ops/backend";
 import { compareFloats, floatOperation, floatToInteger, integerToFloat, narrowFloat, packedOperation, widenFloat } from "../ops/simd_float";
 import { integerBinary } from "../ops/simd_int";
@@ -22,6 +22,7 @@ import { FloatOp } from "../x87/binary";
 import { EQUAL, GREATER, LESS } from "../x87/compare";
 
 const RSP_OFFSET: u32 = RSP * 8;
+const RBP_OFFSET: u32 = RBP * 8;
 
 /** Sign-extends a value of width T to 64 bits, as late flags keep it. */
 // prettier-ignore
@@ -113,6 +114,35 @@ export class Interpreter {
     if (sizeof<T>() == 8) return <T>(<i64>a >> <i64>count);
     return <T>(<i32>wide<T>(a) >> <i32>count);
   }
+  @inline rotateLeft<T>(a: T, count: u32): T {
+    const bits: u32 = sizeof<T>() * 8;
+    count &= bits - 1;
+    return count == 0 ? a : this.or<T>(this.shl<T>(a, count), this.shr<T>(a, bits - count));
+  }
+  @inline rotateRight<T>(a: T, count: u32): T {
+    const bits: u32 = sizeof<T>() * 8;
+    count &= bits - 1;
+    return count == 0 ? a : this.or<T>(this.shr<T>(a, count), this.shl<T>(a, bits - count));
+  }
+  @inline multiplyHigh<T>(a: T, b: T): T {
+    if (sizeof<T>() == 8) return <T>multiplyHigh(<u64>a, <u64>b);
+    return <T>((<u64>a * <u64>b) >> (sizeof<T>() * 8));
+  }
+  @inline multiplyHighSigned<T>(a: T, b: T): T {
+    if (sizeof<T>() == 8) return <T>multiplyHighSigned(<i64>a, <i64>b);
+    return <T>((wide<T>(a) * wide<T>(b)) >> (sizeof<T>() * 8));
+  }
+  @inline divideUnsigned<T>(high: T, low: T, divisor: T): void { divideUnsigned<T>(high, low, divisor); }
+  @inline divideSigned<T>(high: T, low: T, divisor: T): void {
+    if (sizeof<T>() == 8) divideSigned128(<i64>high, <u64>low, <i64>divisor);
+    else divideSigned((wide<T>(high) << (sizeof<T>() * 8)) | <i64>(<u64>low), wide<T>(divisor), sizeof<T>() * 8);
+  }
+  @inline quotient<T>(): T { return <T>quotient; }
+  @inline remainder<T>(): T { return <T>remainder; }
+  @inline lowestBit<T>(a: T): T { return <T>ctz<u64>(<u64>a); }
+  @inline highestBit<T>(a: T): T { return <T>(63 - clz<u64>(<u64>a)); }
+  @inline countBits<T>(a: T): T { return <T>popcnt<u64>(<u64>a); }
+  @inline swapBytes<T>(a: T): T { return bswap<T>(a); }
   @inline zeroExtend<F, T>(value: F): T { return <T>value; }
   @inline signExtend<F, T>(value: F): T { return <T>wide<F>(value); }
   @inline equal<T>(a: T, b: T): bool { return a == b; }
@@ -134,6 +164,17 @@ export class Interpreter {
   @inline shiftCount<T>(insn: Insn): u32 {
     const count = insn.src == <u8>OPERAND_IMMEDIATE ? <u32>insn.imm : <u32>readReg<u8>(<u32>insn.src);
     return count & (sizeof<T>() == 8 ? 63 : 31);
+  }
+  /** Offset of a bit within the operand. */
+  @inline bitOffset<T>(insn: Insn): u32 {
+    const offset = insn.src == <u8>OPERAND_IMMEDIATE ? <u32>insn.imm : <u32>readReg<T>(<u32>insn.src);
+    return offset & (sizeof<T>() * 8 - 1);
+  }
+  @inline rotateFlags<T>(kind: FlagOverride, count: u32, result: T): void {
+    if (count != 0) overrideFlags(kind, wide<T>(result), sizeof<T>() * 8);
+  }
+  @inline overrideFlags<T>(kind: FlagOverride, value: T): void {
+    overrideFlags(kind, wide<T>(value), sizeof<T>() * 8);
   }
   @inline shiftFlags<T>(kind: ShiftOf, a: T, count: u32, result: T): void {
     setShiftFlags<T>(kind, a, count, result);
@@ -159,8 +200,18 @@ export class Interpreter {
   @inline releaseStack(bytes: u32): void {
     if (bytes != 0) addToStackPointer(bytes);
   }
-  @inline writeAccumulatorUnless<T>(condition: bool, value: T): void {
-    if (!condition) writeReg<T>(0, value);
+  @inline writeRegisterUnless<T>(condition: bool, offset: u32, value: T): void {
+    if (!condition) writeReg<T>(offset, value);
+  }
+  @inline leaveFrame<T>(): void {
+    if (cpu().mode != CODE_64) {
+      leaveLegacy<T>();
+      return;
+    }
+    const frame = readReg<u64>(RBP_OFFSET);
+    const value = read<T>(frame);
+    writeReg<u64>(RSP_OFFSET, frame + sizeof<T>());
+    writeReg<T>(RBP_OFFSET, value);
   }
 
   // Vector values. A vector register operand is always XMM here; MMX is slow tier.
@@ -225,9 +276,4 @@ export function setShiftFlags<T>(kind: ShiftOf, a: T, count: u32, result: T): vo
   state.flagsA = wide<T>(a);
   state.flagsB = count | (sizeof<T>() << 11);
   state.flagsResult = wide<T>(result);
-}
-
-/** Sets CF and OF to `value`, AF to 0; to be followed by a FlagsOf.RESULT. */
-export function setCarryOverflow(value: bool): void {
-  cpu().rflags = (cpu().rflags & ~(FLAG_CF | FLAG_OF | FLAG_AF)) | (value ? FLAG_CF | FLAG_OF : 0);
 }

@@ -1,12 +1,13 @@
 /** Stacks and near branches outside 64-bit mode, where SS and CS have bases and limits. */
-import { RSP, SEG_CS, SEG_SS } from "../abi/state";
+import { RBP, RSP, SEG_CS, SEG_SS } from "../abi/state";
 import { raiseGP } from "../interrupts/raise";
 import { read, write } from "../mmu/access";
 import { cpu, readReg, writeReg } from "../state/cpu";
-import { stackSize } from "../state/mode";
+import { isProtected, stackSize } from "../state/mode";
 import { limitOf, linearIn } from "../state/segments";
 
 const RSP_OFFSET: u32 = RSP * 8;
+const RBP_OFFSET: u32 = RBP * 8;
 
 /** Pushes by the width of the stack pointer (SS.B). */
 export function pushLegacy<T>(value: T): void {
@@ -32,6 +33,20 @@ export function popLegacy<T>(): T {
   const value = read<T>(linearIn(SEG_SS, offset, sizeof<T>(), false));
   writeReg<u16>(RSP_OFFSET, <u16>(offset + sizeof<T>()));
   return value;
+}
+
+/**
+ * SP = BP, then POP BP. In real and virtual-8086 mode a frame across the segment's end is #GP, not #SS (SDM vol 2
+ * "LEAVE").
+ */
+export function leaveLegacy<T>(): void {
+  const wide = stackSize() == 4;
+  const frame = wide ? readReg<u32>(RBP_OFFSET) : <u32>readReg<u16>(RBP_OFFSET);
+  if (!isProtected() && frame > 0x1_0000 - sizeof<T>()) raiseGP(0);
+  const value = read<T>(linearIn(SEG_SS, frame, sizeof<T>(), false));
+  if (wide) writeReg<u32>(RSP_OFFSET, frame + sizeof<T>());
+  else writeReg<u16>(RSP_OFFSET, <u16>(frame + sizeof<T>()));
+  writeReg<T>(RBP_OFFSET, value);
 }
 
 /** Moves the stack pointer by `bytes` (signed), by the width the mode says. */

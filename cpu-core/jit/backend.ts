@@ -4,14 +4,15 @@
  * registers.ts, flags.ts and memory.ts say where the guest's state is meanwhile, exits.ts how it gets back. A branch is
  * only noted here: structure.ts writes it when the block's instructions are done.
  */
-import { RSP } from "../abi/state";
+import { RBP, RSP } from "../abi/state";
 import { EA_64_SHORT, Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
 import { ShiftOf } from "../ops/backend";
 import { Op } from "../ops/op";
-import { FlagsOf } from "../state/rflags";
+import { FlagOverride, FlagsOf } from "../state/rflags";
+import { divideSignedLocals, divideUnsignedLocals, keepUpperHalf, multiplyHighLocal, pushIfNegative, quotientLocal, remainderLocal, resultLocal, rotate, swapBytesLocal } from "./arithmetic";
 import { emit, ENTRY_RIP, get, getWide, i32Const, i64Const, keep, set, truncate, wider } from "./emit";
 import { currentInsn, nextDelta } from "./exits";
-import { keepCarryInState, pushCarry, pushCondition, setFlagsLocals, setVariableShiftFlags } from "./flags";
+import { keepCarryInState, overrideFlagsIf, overrideFlagsLocals, pushCarry, pushCondition, setFlagsLocals, setVariableShiftFlags } from "./flags";
 import { linearLocal, loadLocal, loadUpdateLocal, pushSum, storeUpdate, storeValue, truncateTo32 } from "./memory";
 import { readRegisterLocal, registerLocal, writeRegisterLocal, writtenLocal } from "./registers";
 import { W } from "./wasm_opcodes";
@@ -158,6 +159,54 @@ export class Translator {
     if (sizeof<T>() < 4) truncate<T>();
     return keep<T>();
   }
+  rotateLeft<T>(a: u32, count: u32): u32 { return rotate<T>(a, count, true); }
+  rotateRight<T>(a: u32, count: u32): u32 { return rotate<T>(a, count, false); }
+  multiplyHigh<T>(a: u32, b: u32): u32 {
+    if (sizeof<T>() == 8) return multiplyHighLocal(a, b);
+    get(a);
+    emit(W.I64_EXTEND_I32_U);
+    get(b);
+    emit(W.I64_EXTEND_I32_U);
+    return keepUpperHalf<T>();
+  }
+  multiplyHighSigned<T>(a: u32, b: u32): u32 {
+    if (sizeof<T>() == 8) {
+      // Unsigned, less each factor where the other is negative.
+      get(multiplyHighLocal(a, b));
+      pushIfNegative(a, b);
+      emit(W.I64_SUB);
+      pushIfNegative(b, a);
+      emit(W.I64_SUB);
+      return keep<u64>();
+    }
+    getWide<T>(a);
+    getWide<T>(b);
+    return keepUpperHalf<T>();
+  }
+  divideUnsigned<T>(high: u32, low: u32, divisor: u32): void { divideUnsignedLocals<T>(high, low, divisor); }
+  divideSigned<T>(high: u32, low: u32, divisor: u32): void { divideSignedLocals<T>(high, low, divisor); }
+  quotient<T>(): u32 { return resultLocal<T>(quotientLocal); }
+  remainder<T>(): u32 { return resultLocal<T>(remainderLocal); }
+  lowestBit<T>(a: u32): u32 {
+    get(a);
+    emit(wider<T>(W.I32_CTZ, W.I64_CTZ));
+    return keep<T>();
+  }
+  highestBit<T>(a: u32): u32 {
+    if (sizeof<T>() == 8) i64Const(63);
+    else i32Const(31);
+    get(a);
+    emit(wider<T>(W.I32_CLZ, W.I64_CLZ));
+    emit(wider<T>(W.I32_SUB, W.I64_SUB));
+    truncate<T>();
+    return keep<T>();
+  }
+  countBits<T>(a: u32): u32 {
+    get(a);
+    emit(wider<T>(W.I32_POPCNT, W.I64_POPCNT));
+    return keep<T>();
+  }
+  swapBytes<T>(a: u32): u32 { return swapBytesLocal<T>(a); }
   zeroExtend<F, T>(value: u32): u32 {
     if (sizeof<F>() == 8 && sizeof<T>() < 8) {
       get(value);
@@ -226,6 +275,21 @@ export class Translator {
     if (constant == 0) return;
     setFlagsLocals<T>(flagsOfShift(kind), a, shiftOperand<T>(constant), result, false);
   }
+  bitOffset<T>(insn: Insn): u32 {
+    const mask: u32 = sizeof<T>() * 8 - 1;
+    if (insn.src == <u8>OPERAND_IMMEDIATE) return constantLocal<u32>(insn.imm & <i64>mask);
+    get(readRegisterLocal<T>(insn.src));
+    if (sizeof<T>() == 8) emit(W.I32_WRAP_I64);
+    i32Const(mask);
+    emit(W.I32_AND);
+    return keep<u32>();
+  }
+  rotateFlags<T>(kind: FlagOverride, count: u32, result: u32): void {
+    const insn = currentInsn();
+    if (insn.src != <u8>OPERAND_IMMEDIATE) overrideFlagsIf<T>(count, kind, result);
+    else if ((<u32>insn.imm & (sizeof<T>() == 8 ? 63 : 31)) != 0) overrideFlagsLocals<T>(kind, result);
+  }
+  overrideFlags<T>(kind: FlagOverride, value: u32): void { overrideFlagsLocals<T>(kind, value); }
   multiplyFlags<T>(a: u32, b: u32, result: u32): void {
     setFlagsLocals<T>(FlagsOf.MULTIPLY, a, b, result, false);
   }
@@ -252,17 +316,25 @@ export class Translator {
     }
     return keep<T>();
   }
-  writeAccumulatorUnless<T>(condition: u32, value: u32): void {
+  writeRegisterUnless<T>(condition: u32, offset: u32, value: u32): void {
     if (sizeof<T>() == 4) {
-      // Equal: all 64 bits of RAX stay.
-      get(registerLocal(0));
+      get(registerLocal(offset));
       get(value);
       emit(W.I64_EXTEND_I32_U);
       get(condition);
       emit(W.SELECT);
-      set(writtenLocal(0));
+      set(writtenLocal(offset));
     } else {
-      writeRegisterLocal<T>(0, this.select<T>(condition, readRegisterLocal<T>(0), value));
+      writeRegisterLocal<T>(offset, this.select<T>(condition, readRegisterLocal<T>(offset), value));
     }
+  }
+  leaveFrame<T>(): void {
+    const frame = readRegisterLocal<u64>(RBP << 3);
+    const value = loadLocal<T>(frame);
+    get(frame);
+    i64Const(sizeof<T>());
+    emit(W.I64_ADD);
+    set(writtenLocal(RSP << 3));
+    writeRegisterLocal<T>(RBP << 3, value);
   }
 }

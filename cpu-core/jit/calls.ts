@@ -8,8 +8,8 @@
  */
 import { CPU_BLOCK_END, CPU_BUDGET, CPU_CALL_DEPTH, CPU_RIP } from "../abi/state";
 import { Block } from "../interpreter/block";
-import { BUDGET, call, CPU, emit, ENTRY_RIP, FLAGS_KIND, get, i32Const, i64Const, ifVoid, keep, loadState, memoryOp, newI32, set, storeLocal, tee } from "./emit";
-import { flagsAreInState, IN_STATE, spillFlags } from "./flags";
+import { BUDGET, call, CPU, emit, ENTRY_RIP, get, i32Const, i64Const, ifVoid, keep, loadState, memoryOp, newI32, storeLocal, tee } from "./emit";
+import { flagsAreInState, spillFlags } from "./flags";
 import { loadTlbLocals } from "./memory";
 import { Import, Signature } from "./module";
 import { reloadRegisters, spillRegisters } from "./registers";
@@ -105,8 +105,6 @@ export function writeCall(callee: Block, delta: i64, length: i32): void {
   emit(W.END);
   loadTlbLocals();
   reloadRegisters();
-  i32Const(IN_STATE);
-  set(FLAGS_KIND);
   flagsAreInState();
 }
 

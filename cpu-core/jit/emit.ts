@@ -3,9 +3,9 @@
  *
  *     0        the CPU's state base
  *     1-16     RAX .. R15 (i64)
- *     17-22    late flags A, B, result; RIP of the entry; generation of TLB tags; where it missed (i64)
- *     23..     temporaries of one instruction (i64)
- *     then     i32: kind of the late flags, budget, distance of the exit, TLB part, place of an update, narrow late flags,
+ *     17-23    late flags A, B, result, the value of an override; RIP of the entry; generation of TLB tags; where it missed (i64)
+ *     24..     temporaries of one instruction (i64)
+ *     then     i32: kind of the late flags, of their override, budget, distance of the exit, TLB part, place of an update, narrow late flags,
  *              temporaries
  */
 import { byte, signed, unsigned } from "./wasm_writer";
@@ -19,8 +19,9 @@ export const FLAGS_RESULT: u32 = 19;
 export const ENTRY_RIP: u32 = 20;
 export const GENERATION: u32 = 21;
 export const MISS: u32 = 22;
-const FIRST_I64: u32 = 23;
-const NR_I64: u32 = 24;
+export const OVERRIDDEN: u32 = 23;
+const FIRST_I64: u32 = 24;
+const NR_I64: u32 = 32;
 export const FLAGS_KIND: u32 = FIRST_I64 + NR_I64;
 export const BUDGET: u32 = FLAGS_KIND + 1;
 export const EXIT_DELTA: u32 = FLAGS_KIND + 2;
@@ -30,7 +31,8 @@ export const PLACE: u32 = FLAGS_KIND + 4;
 export const NARROW_A: u32 = FLAGS_KIND + 5;
 export const NARROW_B: u32 = FLAGS_KIND + 6;
 export const NARROW_RESULT: u32 = FLAGS_KIND + 7;
-const FIRST_I32: u32 = FLAGS_KIND + 8;
+export const OVERRIDE: u32 = FLAGS_KIND + 8;
+const FIRST_I32: u32 = FLAGS_KIND + 9;
 const NR_I32: u32 = 24;
 
 let nextI64: u32 = 0;

@@ -30,7 +30,7 @@ import {
   set,
   storeLocal,
 } from "./emit";
-import { IN_STATE, writeDynamic } from "./flags";
+import { applyOverride, IN_STATE, writeDynamic } from "./flags";
 import { spillRegisters } from "./registers";
 import { W } from "./wasm_opcodes";
 
@@ -100,6 +100,7 @@ export function writeExit(): void {
   storeLocal(W.I64_STORE, CPU_FLAGS_B, FLAGS_B);
   storeLocal(W.I64_STORE, CPU_FLAGS_RESULT, FLAGS_RESULT);
   emit(W.END);
+  applyOverride();
   get(CPU);
   get(ENTRY_RIP);
   get(EXIT_DELTA);

@@ -5,11 +5,14 @@
  *     DYNAMIC     the locals FLAGS_* and FLAGS_KIND tell, sign-extended as CpuState keeps them (state/rflags.ts)
  *     IN_STATE    they are in CpuState
  *
+ * An instruction that changes some flags and leaves the others (state/rflags.ts FlagOverride) is noted beside that, its value
+ * in OVERRIDDEN; OVERRIDE tells which it was where that is not known.
+ *
  * Where control flows meet they are DYNAMIC; FLAGS_KIND is IN_STATE there if that is where they are. Nothing is stored
  * in memory unless the region is left: on the way that stays, this costs what the live locals cost.
  */
 import { CPU_FLAGS_A, CPU_FLAGS_B, CPU_FLAGS_OP, CPU_FLAGS_RESULT, CPU_RFLAGS, FLAG_CF } from "../abi/state";
-import { FlagsOf } from "../state/rflags";
+import { FlagOverride, FlagsOf } from "../state/rflags";
 import {
   call,
   CPU,
@@ -20,6 +23,7 @@ import {
   FLAGS_KIND,
   FLAGS_RESULT,
   get,
+  getWide,
   i32Const,
   i64Const,
   ifVoid,
@@ -29,6 +33,8 @@ import {
   NARROW_A,
   NARROW_B,
   NARROW_RESULT,
+  OVERRIDDEN,
+  OVERRIDE,
   set,
   storeLocal,
   storeState32,
@@ -40,26 +46,40 @@ import { W } from "./wasm_opcodes";
 export const IN_STATE: u32 = 0xff;
 export const DYNAMIC: u32 = 0xfe;
 
+/** Only OVERRIDE tells. */
+const OVERRIDE_DYNAMIC: u32 = 0xffff;
+
 let kind: u32 = IN_STATE;
+/** A FlagOverride and the operand's bits << 8; 0: none. */
+let overriding: u32 = 0;
+/** Whether the region has any: learned in the first pass. */
+let hasOverrides: bool = false;
 /** Bytes of the operation's operands. */
 let width: u32 = 8;
 /** An ADD without a carry in: CF is result < A. */
 let plain: bool = false;
 
 /** What is known, in one word: to be put back where another path begins. */
-export function knownFlags(): u32 {
-  return kind | (width << 8) | (<u32>plain << 16);
+export function knownFlags(): u64 {
+  return <u64>(kind | (width << 8) | (<u32>plain << 16)) | (<u64>overriding << 32);
 }
-export function setKnownFlags(known: u32): void {
-  kind = known & 0xff;
-  width = (known >> 8) & 0xff;
-  plain = known >> 16 != 0;
+export function setKnownFlags(known: u64): void {
+  kind = <u32>known & 0xff;
+  width = (<u32>known >> 8) & 0xff;
+  plain = ((<u32>known >> 16) & 1) != 0;
+  overriding = <u32>(known >> 32);
 }
 export function flagsAreDynamic(): void {
   kind = DYNAMIC;
+  overriding = hasOverrides ? OVERRIDE_DYNAMIC : 0;
 }
 export function flagsAreInState(): void {
   kind = IN_STATE;
+  overriding = 0;
+}
+/** Before the first pass. */
+export function forgetFlags(): void {
+  hasOverrides = false;
 }
 
 function isStatic(): bool {
@@ -94,6 +114,7 @@ function pushWideResult(): void {
 /** Notes what an operation did. `isPlain`: no carry went in. */
 export function setFlagsLocals<T>(flagsOf: u32, a: u32, b: u32, result: u32, isPlain: bool): void {
   kind = flagsOf;
+  overriding = 0;
   width = sizeof<T>();
   plain = isPlain;
   if (hasOperands()) {
@@ -108,6 +129,10 @@ export function setFlagsLocals<T>(flagsOf: u32, a: u32, b: u32, result: u32, isP
 
 /** Writes the dynamic form, leaving what is known while translating as it is: for a path that leaves. */
 export function writeDynamic(): void {
+  if (hasOverrides && overriding != OVERRIDE_DYNAMIC) {
+    i32Const(overriding);
+    set(OVERRIDE);
+  }
   if (kind == DYNAMIC) return;
   if (isStatic() && width != 8) {
     if (hasOperands()) {
@@ -126,7 +151,7 @@ export function writeDynamic(): void {
 /** The dynamic form from here on. */
 export function becomeDynamic(): void {
   writeDynamic();
-  kind = DYNAMIC;
+  flagsAreDynamic();
 }
 
 function storeDynamic(): void {
@@ -136,8 +161,32 @@ function storeDynamic(): void {
   storeLocal(W.I64_STORE, CPU_FLAGS_RESULT, FLAGS_RESULT);
 }
 
-/** Writes the flags to CpuState; what is known of them stays known. */
+/** Applies an override that only OVERRIDE knows of to the flags in CpuState. */
+export function applyOverride(): void {
+  if (!hasOverrides) return;
+  get(OVERRIDE);
+  ifVoid();
+  get(OVERRIDDEN);
+  get(OVERRIDE);
+  call(Import.OVERRIDE);
+  emit(W.END);
+}
+
+/** Writes the flags to CpuState; what is known of them stays known, unless some were overridden. */
 export function spillFlags(): void {
+  spillBase();
+  if (overriding == 0) return;
+  if (overriding == OVERRIDE_DYNAMIC) {
+    applyOverride();
+  } else {
+    get(OVERRIDDEN);
+    i32Const(overriding);
+    call(Import.OVERRIDE);
+  }
+  flagsAreInState();
+}
+
+function spillBase(): void {
   if (kind == IN_STATE) return;
   if (kind == DYNAMIC) {
     get(FLAGS_KIND);
@@ -165,7 +214,41 @@ export function spillFlags(): void {
 /** Into CpuState for good: whoever asks next reads them there. */
 export function flushFlags(): void {
   spillFlags();
-  kind = IN_STATE;
+  flagsAreInState();
+}
+
+function overrides(kind: FlagOverride): bool {
+  return (overriding & 0xff) == <u32>kind && overriding != OVERRIDE_DYNAMIC;
+}
+
+/** Whether an override of `kind` changes all that the one at hand does. */
+function replaces(kind: FlagOverride): bool {
+  if (overriding == 0 || overrides(kind)) return true;
+  const rotates = kind == FlagOverride.ROL || kind == FlagOverride.ROR;
+  return rotates && (overrides(FlagOverride.ROL) || overrides(FlagOverride.ROR) || overrides(FlagOverride.BIT));
+}
+
+/** Notes that some flags change by `kind` of `value`. */
+export function overrideFlagsLocals<T>(kind: FlagOverride, value: u32): void {
+  hasOverrides = true;
+  if (!replaces(kind)) flushFlags();
+  getWide<T>(value);
+  set(OVERRIDDEN);
+  overriding = <u32>kind | (sizeof<T>() << 11);
+}
+
+/** The same, unless `count` is 0. */
+export function overrideFlagsIf<T>(count: u32, kind: FlagOverride, value: u32): void {
+  hasOverrides = true;
+  if (overriding != 0) flushFlags();
+  becomeDynamic();
+  get(count);
+  ifVoid();
+  getWide<T>(value);
+  set(OVERRIDDEN);
+  i32Const(<u32>kind | (sizeof<T>() << 11));
+  set(OVERRIDE);
+  emit(W.END);
 }
 
 // Operations on the noted values, in their own width -------------------------------------------------------------------
@@ -241,7 +324,20 @@ function knowsOverflow(): bool {
 
 /** Leaves CF on the wasm stack as an i32, 0 or 1. */
 export function pushCarry(): void {
-  if (!isStatic() || !knowsCarry()) {
+  if (overrides(FlagOverride.BIT)) {
+    get(OVERRIDDEN);
+    i64Const(0);
+    emit(W.I64_NE);
+    return;
+  }
+  if (overrides(FlagOverride.ROL)) {
+    get(OVERRIDDEN);
+    emit(W.I32_WRAP_I64);
+    i32Const(1);
+    emit(W.I32_AND);
+    return;
+  }
+  if ((overriding != 0 && !overrides(FlagOverride.ZERO)) || !isStatic() || !knowsCarry()) {
     spillFlags();
     call(Import.CARRY);
     return;
@@ -348,6 +444,10 @@ function pushKnownCondition(half: u32): bool {
       pushSign();
       return true;
     case 5:
+      if (kind == FlagsOf.COUNT) {
+        i32Const(0);
+        return true;
+      }
       result();
       if (width == 8) emit(W.I32_WRAP_I64);
       i32Const(0xff);
@@ -387,9 +487,22 @@ function pushKnownCondition(half: u32): bool {
   }
 }
 
+/** Whether a condition can be written without looking at what is overridden, or from it alone. */
+function isClearOfOverride(half: u32): bool {
+  if (overriding == 0) return true;
+  if (overrides(FlagOverride.ZERO)) return half == 0 || half == 1 || half == 4 || half == 5 || half == 6;
+  if (overriding == OVERRIDE_DYNAMIC) return false;
+  return half == 2 || half == 4 || half == 5 || (half == 1 && !overrides(FlagOverride.ROR));
+}
+
 /** Leaves a condition on the wasm stack as an i32, 0 or 1. */
 export function pushCondition(cc: u32): void {
-  if (!isStatic() || !pushKnownCondition(cc >> 1)) {
+  if (overrides(FlagOverride.ZERO) && cc >> 1 == 2) {
+    get(OVERRIDDEN);
+    emit(W.I64_EQZ);
+  } else if (overrides(FlagOverride.BIT) && cc >> 1 == 1) {
+    pushCarry();
+  } else if (!isClearOfOverride(cc >> 1) || !isStatic() || !pushKnownCondition(cc >> 1)) {
     spillFlags();
     i32Const(cc & 14);
     call(Import.CONDITION);
@@ -399,7 +512,8 @@ export function pushCondition(cc: u32): void {
 
 /** CF into CpuState's RFLAGS, where INC and DEC expect it. */
 export function keepCarryInState(): void {
-  if (isStatic() && keepsCarry()) return;
+  if (overriding == 0 && isStatic() && keepsCarry()) return;
+  if (overriding != 0) flushFlags();
   pushCarry();
   const carry = keep<u32>();
   get(CPU);
@@ -424,5 +538,5 @@ export function setVariableShiftFlags<T>(flagsOf: u32, operand: u32, count: u32,
   emit(W.I64_EXTEND_I32_U);
   set(FLAGS_B);
   emit(W.END);
-  kind = DYNAMIC;
+  flagsAreDynamic();
 }

@@ -3,7 +3,7 @@ import { Insn } from "../decode/insn";
 import { translationAt } from "../interpreter/block";
 import { perform } from "../ops/perform";
 import { cpu } from "../state/cpu";
-import { getCF, testCondition } from "../state/rflags";
+import { FlagOverride, getCF, overrideFlags, testCondition } from "../state/rflags";
 import { hostOfCode } from "./region";
 
 /** Executes the instruction in `insn` as the interpreter does. */
@@ -17,6 +17,11 @@ export function jit_condition(cc: u32): u32 {
 
 export function jit_carry(): u32 {
   return <u32>getCF();
+}
+
+/** Applies a FlagOverride, with the operand's bits << 8. */
+export function jit_override(value: i64, packed: u32): void {
+  overrideFlags(<FlagOverride>(packed & 0xff), value, packed >> 8);
 }
 
 /** The table slot + 1 of the translation that begins at RIP, or 0. */

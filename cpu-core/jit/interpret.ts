@@ -2,9 +2,9 @@
 import { CPU_BLOCK_END, CPU_BUDGET, CPU_INSN, CPU_RUN_BLOCK } from "../abi/state";
 import { Insn, INSN_SIZE } from "../decode/insn";
 import { storeAll } from "./calls";
-import { BUDGET, call, CPU, emit, FLAGS_KIND, get, i32Const, ifVoid, loadState, memoryOp, set, storeState32 } from "./emit";
+import { BUDGET, call, CPU, emit, get, i32Const, ifVoid, loadState, memoryOp, storeState32 } from "./emit";
 import { currentBlock, nextDelta, storeRip } from "./exits";
-import { flagsAreInState, IN_STATE } from "./flags";
+import { flagsAreInState } from "./flags";
 import { loadTlbLocals } from "./memory";
 import { Import } from "./module";
 import { firstInsn } from "./region";
@@ -43,8 +43,6 @@ export function callInterpreter(insn: Insn, endsBlock: bool): bool {
   emit(W.END);
   loadTlbLocals();
   reloadRegisters();
-  i32Const(IN_STATE);
-  set(FLAGS_KIND);
   flagsAreInState();
   return false;
 }

@@ -11,13 +11,14 @@ export const enum Signature {
   I32_VOID,
   I32_I32,
   VOID_I32,
+  I64_I32_VOID,
   COUNT,
 }
 
 /** Imported functions, in the order of writeImports(). */
 // prettier-ignore
 export const enum Import {
-  PERFORM, CONDITION, CARRY, FIND,
+  PERFORM, CONDITION, CARRY, FIND, OVERRIDE,
   COUNT,
 }
 
@@ -42,20 +43,22 @@ function exportName(n: u32): void {
   byte(0x30 + (n % 10));
 }
 
-/** A signature with at most one parameter; Type.NONE stands for none. */
-function signature(parameter: u32, result: u32): void {
+/** A signature with at most two parameters; Type.NONE stands for none. */
+function signature(a: u32, b: u32, result: u32): void {
   byte(0x60);
-  byte(parameter == Type.NONE ? 0 : 1);
-  if (parameter != Type.NONE) byte(parameter);
+  byte(a == Type.NONE ? 0 : b == Type.NONE ? 1 : 2);
+  if (a != Type.NONE) byte(a);
+  if (b != Type.NONE) byte(b);
   byte(result == Type.NONE ? 0 : 1);
   if (result != Type.NONE) byte(result);
 }
 
 function writeTypes(): void {
   unsigned(Signature.COUNT);
-  signature(Type.I32, Type.NONE);
-  signature(Type.I32, Type.I32);
-  signature(Type.NONE, Type.I32);
+  signature(Type.I32, Type.NONE, Type.NONE);
+  signature(Type.I32, Type.NONE, Type.I32);
+  signature(Type.NONE, Type.NONE, Type.I32);
+  signature(Type.I64, Type.I32, Type.NONE);
 }
 
 function importFunction(name: string, type: Signature): void {
@@ -82,6 +85,7 @@ function writeImports(): void {
   importFunction("jit_condition", Signature.I32_I32);
   importFunction("jit_carry", Signature.VOID_I32);
   importFunction("jit_find", Signature.VOID_I32);
+  importFunction("jit_override", Signature.I64_I32_VOID);
 }
 
 /** Begins a module: bodies are written from here on. */

@@ -20,7 +20,6 @@ import {
   BUDGET,
   emit,
   ENTRY_RIP,
-  FLAGS_KIND,
   get,
   i32Const,
   ifVoid,
@@ -33,7 +32,7 @@ import {
   writeLocals,
 } from "./emit";
 import { writeExit } from "./exits";
-import { flagsAreInState, IN_STATE } from "./flags";
+import { flagsAreInState, forgetFlags } from "./flags";
 import { loadTlbLocals } from "./memory";
 import { addFunction, beginModule, finishModule, MAX_FUNCTIONS } from "./module";
 import { collect, hostOfCode, lengthOf, nrPages, pageOf } from "./region";
@@ -107,8 +106,6 @@ function writeBody(rip: u64): void {
   emit(W.END);
   loadState(W.I64_LOAD, CPU_RIP);
   set(ENTRY_RIP);
-  i32Const(IN_STATE);
-  set(FLAGS_KIND);
   loadTlbLocals();
   reloadRegisters();
   flagsAreInState();
@@ -132,6 +129,7 @@ function writeBody(rip: u64): void {
 function translateRegion(entry: Block, rip: u64): bool {
   collect(entry, rip);
   forgetRegisters();
+  forgetFlags();
   const start = position();
   writeBody(rip);
   seek(start);

@@ -23,7 +23,7 @@ export function cmpxchg<B, T>(insn: Insn): void {
     b.writeUpdate<T>(insn, b.select<T>(equal, src, dst));
   }
   b.setFlags<T>(FlagsOf.SUB, accumulator, dst, b.sub<T>(accumulator, dst));
-  b.writeAccumulatorUnless<T>(equal, dst);
+  b.writeRegisterUnless<T>(equal, RAX, dst);
 }
 
 /** XADD dst, src. */

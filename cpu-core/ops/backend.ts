@@ -23,19 +23,24 @@
  *     effectiveAddress(insn)                        what LEA computes, V<u64>
  *     push<T>(v), pop<T>()                          64-bit stacks or by SS.B; pop moves RSP
  *     add sub and or xor <T>(a, b), not<T>(a)
- *     shl shr sar <T>(a, count), multiplyLow<T>(a, b)
+ *     shl shr sar rotateLeft rotateRight <T>(a, count)
+ *     multiplyLow multiplyHigh multiplyHighSigned <T>(a, b)
+ *     divideUnsigned divideSigned <T>(high, low, divisor)   #DE; then quotient<T>(), remainder<T>()
+ *     lowestBit highestBit countBits swapBytes <T>(a)
  *     zeroExtend<F, T>(v), signExtend<F, T>(v)
  *     carry<T>()                                    CF as 0 or 1
  *     condition(cc), equal<T>(a, b)                 V<bool>
  *     select<T>(bool, x, y)
  *     setFlags<T>(kind, a, b, result), keepCarry()  late flags (state/rflags.ts); keepCarry before INC, DEC
  *     shiftFlags<T>(ShiftOf, a, count, result), multiplyFlags<T>(a, b, result)
- *     shiftCount<T>(insn)                           masked to 5 or 6 bits, V<u32>
+ *     overrideFlags<T>(FlagOverride, v), rotateFlags<T>(FlagOverride, count, result)   some flags, the others stay
+ *     shiftCount<T>(insn), bitOffset<T>(insn)       masked to 5 or 6 bits; to the operand; V<u32>
  *     jump(insn), jumpIf(bool, insn)                relative branches
  *     jumpTo<T>(v)                                  absolute near branch
  *     nextRip<T>()                                  address of the following instruction
  *     releaseStack(bytes)                           RSP += bytes (RET imm16)
- *     writeAccumulatorUnless<T>(bool, v)            CMPXCHG's second result
+ *     writeRegisterUnless<T>(bool, offset, v)       all 64 bits stay if it is true
+ *     leaveFrame<T>()                               LEAVE
  *
  * Vector values (V is V<v128>; S is u32, u64, f32 or f64; a scalar is lane 0 of an XMM register, or memory):
  *

@@ -1,12 +1,12 @@
 /** Bit instructions: BT family, scans, counts, BSWAP, MOVBE, CRC32, sign extension of the accumulator. */
-import { FLAG_CF, FLAG_ZF, FLAGS_STATUS, RAX, RDX } from "../abi/state";
+import { FLAG_CF, RAX, RDX } from "../abi/state";
 import { EA_16, EA_32, Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
 import { Interpreter, wide } from "../interpreter/backend";
 import { read, readForUpdate, writeUpdate } from "../mmu/access";
 import { effective, linear } from "../state/address";
 import { linearIn } from "../state/segments";
 import { readReg, writeReg } from "../state/cpu";
-import { setFlagBits } from "../state/rflags";
+import { FlagOverride, FlagsOf, setFlagBits } from "../state/rflags";
 import { on } from "./backend";
 
 export const enum BitOf {
@@ -36,54 +36,70 @@ function changed<T>(kind: BitOf, value: T, bit: T): T {
   }
 }
 
-/** BT, BTS, BTR, BTC. A register bit offset reaches outside a memory operand. */
-export function bitTest<T>(insn: Insn, kind: BitOf): void {
-  const b = on<Interpreter>();
+/** Whether a register gives the offset into a bit string in memory: slow tier. */
+export function isBitString(insn: Insn): bool {
+  return insn.dst == <u8>OPERAND_MEMORY && insn.src != <u8>OPERAND_IMMEDIATE;
+}
+
+/** BT, BTS, BTR, BTC on a register or with an immediate offset. */
+export function bitTest<B, T>(insn: Insn, kind: BitOf): void {
+  const b = on<B>();
+  const bit = b.shl<T>(b.constant<T>(1), b.bitOffset<T>(insn));
+  if (kind == BitOf.TEST) {
+    b.overrideFlags<T>(FlagOverride.BIT, b.and<T>(b.readDst<T>(insn), bit));
+    return;
+  }
+  const value = b.readUpdate<T>(insn);
+  if (kind == BitOf.SET) b.writeUpdate<T>(insn, b.or<T>(value, bit));
+  else if (kind == BitOf.RESET) b.writeUpdate<T>(insn, b.and<T>(value, b.not<T>(bit)));
+  else b.writeUpdate<T>(insn, b.xor<T>(value, bit));
+  b.overrideFlags<T>(FlagOverride.BIT, b.and<T>(value, bit));
+}
+
+/** BT, BTS, BTR, BTC on a bit string: the offset, signed, reaches outside the memory operand. */
+export function bitTestString<T>(insn: Insn, kind: BitOf): void {
   const mask: u64 = sizeof<T>() * 8 - 1;
-  const offset = insn.src == <u8>OPERAND_IMMEDIATE ? insn.imm & <i64>mask : wide<T>(readReg<T>(<u32>insn.src));
+  const offset = wide<T>(readReg<T>(<u32>insn.src));
   const bit = <T>(<u64>1 << (<u64>offset & mask));
   let value: T;
-  if (insn.dst == <u8>OPERAND_MEMORY) {
-    if (kind == BitOf.TEST) {
-      value = read<T>(bitAddress<T>(insn, offset, false));
-    } else {
-      value = readForUpdate<T>(bitAddress<T>(insn, offset, true));
-      writeUpdate<T>(changed<T>(kind, value, bit));
-    }
+  if (kind == BitOf.TEST) {
+    value = read<T>(bitAddress<T>(insn, offset, false));
   } else {
-    value = b.readDst<T>(insn);
-    if (kind != BitOf.TEST) writeReg<T>(<u32>insn.dst, changed<T>(kind, value, bit));
+    value = readForUpdate<T>(bitAddress<T>(insn, offset, true));
+    writeUpdate<T>(changed<T>(kind, value, bit));
   }
   setFlagBits(FLAG_CF, (value & bit) != <T>0 ? FLAG_CF : 0);
 }
 
 /** BSF dst, src: with a zero source the destination stays, all 64 bits of it, as processors do. */
-export function bsf<T>(insn: Insn): void {
-  const src = on<Interpreter>().readSrc<T>(insn);
-  if (src != <T>0) writeReg<T>(<u32>insn.dst, <T>ctz<u64>(<u64>src));
-  setFlagBits(FLAG_ZF, src == <T>0 ? FLAG_ZF : 0);
+export function bsf<B, T>(insn: Insn): void {
+  const b = on<B>();
+  const src = b.readSrc<T>(insn);
+  b.writeRegisterUnless<T>(b.equal<T>(src, b.constant<T>(0)), insn.dst, b.lowestBit<T>(src));
+  b.overrideFlags<T>(FlagOverride.ZERO, src);
 }
 
 /** BSR dst, src. */
-export function bsr<T>(insn: Insn): void {
-  const src = on<Interpreter>().readSrc<T>(insn);
-  if (src != <T>0) writeReg<T>(<u32>insn.dst, <T>(63 - clz<u64>(<u64>src)));
-  setFlagBits(FLAG_ZF, src == <T>0 ? FLAG_ZF : 0);
+export function bsr<B, T>(insn: Insn): void {
+  const b = on<B>();
+  const src = b.readSrc<T>(insn);
+  b.writeRegisterUnless<T>(b.equal<T>(src, b.constant<T>(0)), insn.dst, b.highestBit<T>(src));
+  b.overrideFlags<T>(FlagOverride.ZERO, src);
 }
 
 /** POPCNT dst, src: ZF by the source, the other status flags 0. */
-export function popcount<T>(insn: Insn): void {
-  const src = on<Interpreter>().readSrc<T>(insn);
-  writeReg<T>(<u32>insn.dst, <T>popcnt<u64>(<u64>src));
-  setFlagBits(FLAGS_STATUS, src == <T>0 ? FLAG_ZF : 0);
+export function popcount<B, T>(insn: Insn): void {
+  const b = on<B>();
+  const count = b.countBits<T>(b.readSrc<T>(insn));
+  b.writeRegister<T>(insn.dst, count);
+  b.setFlags<T>(FlagsOf.COUNT, count, count, count);
 }
 
 /** BSWAP; 16-bit is undefined: processors give 0. */
-export function bswapRegister<T>(insn: Insn): void {
-  const offset = <u32>insn.dst;
-  if (sizeof<T>() == 8) writeReg<u64>(offset, bswap<u64>(readReg<u64>(offset)));
-  else if (sizeof<T>() == 4) writeReg<u32>(offset, bswap<u32>(readReg<u32>(offset)));
-  else writeReg<u16>(offset, 0);
+export function bswapRegister<B, T>(insn: Insn): void {
+  const b = on<B>();
+  if (sizeof<T>() == 2) b.writeRegister<T>(insn.dst, b.constant<T>(0));
+  else b.writeRegister<T>(insn.dst, b.swapBytes<T>(b.readRegister<T>(insn.dst)));
 }
 
 /** MOVBE dst, src. */
@@ -105,13 +121,15 @@ export function crc32c<T>(insn: Insn): void {
 }
 
 /** CBW, CWDE, CDQE: sign-extends the lower half of rAX. */
-export function cbw<T>(): void {
-  if (sizeof<T>() == 2) writeReg<u16>(RAX << 3, <u16>(<i16>readReg<i8>(RAX << 3)));
-  else if (sizeof<T>() == 4) writeReg<u32>(RAX << 3, <u32>(<i32>readReg<i16>(RAX << 3)));
-  else writeReg<u64>(RAX << 3, <u64>(<i64>readReg<i32>(RAX << 3)));
+export function cbw<B, T>(): void {
+  const b = on<B>();
+  if (sizeof<T>() == 2) b.writeRegister<u16>(RAX << 3, b.signExtend<u8, u16>(b.readRegister<u8>(RAX << 3)));
+  else if (sizeof<T>() == 4) b.writeRegister<u32>(RAX << 3, b.signExtend<u16, u32>(b.readRegister<u16>(RAX << 3)));
+  else b.writeRegister<u64>(RAX << 3, b.signExtend<u32, u64>(b.readRegister<u32>(RAX << 3)));
 }
 
 /** CWD, CDQ, CQO: fills rDX with the sign of rAX. */
-export function cwd<T>(): void {
-  writeReg<T>(RDX << 3, <T>(wide<T>(readReg<T>(RAX << 3)) >> 63));
+export function cwd<B, T>(): void {
+  const b = on<B>();
+  b.writeRegister<T>(RDX << 3, b.sar<T>(b.readRegister<T>(RAX << 3), b.constant<u32>(sizeof<T>() * 8 - 1)));
 }

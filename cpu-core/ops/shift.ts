@@ -1,10 +1,10 @@
-/** Shifts and rotates. SHL, SHR, SAR are translated; the rest is slow tier. */
+/** Shifts and rotates. RCL, RCR, SHLD and SHRD are slow tier. */
 import { FLAG_CF, FLAG_OF } from "../abi/state";
 import { HAS_IMMEDIATE } from "../decode/decode";
 import { Insn } from "../decode/insn";
 import { Interpreter, wide } from "../interpreter/backend";
 import { cpu, readReg } from "../state/cpu";
-import { FlagsOf, getCF, setFlagBits } from "../state/rflags";
+import { FlagOverride, FlagsOf, getCF, setFlagBits } from "../state/rflags";
 import { on, ShiftOf } from "./backend";
 
 /** SHL dst, count (and its other name, SAL). */
@@ -42,32 +42,21 @@ function setRotateFlags(carry: bool, overflow: bool): void {
 }
 
 /** ROL dst, count. */
-export function rol<T>(insn: Insn): void {
-  const b = on<Interpreter>();
-  const bits: u32 = sizeof<T>() * 8;
-  const masked = b.shiftCount<T>(insn);
-  const dst = b.readUpdate<T>(insn);
-  const count = masked & (bits - 1);
-  const result = count == 0 ? dst : b.or<T>(b.shl<T>(dst, count), b.shr<T>(dst, bits - count));
+export function rol<B, T>(insn: Insn): void {
+  const b = on<B>();
+  const count = b.shiftCount<T>(insn);
+  const result = b.rotateLeft<T>(b.readUpdate<T>(insn), count);
   b.writeUpdate<T>(insn, result);
-  if (masked == 0) return;
-  const low = (<u64>result & 1) != 0;
-  setRotateFlags(low, (wide<T>(result) < 0) != low);
+  b.rotateFlags<T>(FlagOverride.ROL, count, result);
 }
 
 /** ROR dst, count. */
-export function ror<T>(insn: Insn): void {
-  const b = on<Interpreter>();
-  const bits: u32 = sizeof<T>() * 8;
-  const masked = b.shiftCount<T>(insn);
-  const dst = b.readUpdate<T>(insn);
-  const count = masked & (bits - 1);
-  const result = count == 0 ? dst : b.or<T>(b.shr<T>(dst, count), b.shl<T>(dst, bits - count));
+export function ror<B, T>(insn: Insn): void {
+  const b = on<B>();
+  const count = b.shiftCount<T>(insn);
+  const result = b.rotateRight<T>(b.readUpdate<T>(insn), count);
   b.writeUpdate<T>(insn, result);
-  if (masked == 0) return;
-  const top = wide<T>(result) < 0;
-  const below = ((<u64>result >> <u64>(bits - 2)) & 1) != 0;
-  setRotateFlags(top, top != below);
+  b.rotateFlags<T>(FlagOverride.ROR, count, result);
 }
 
 /** RCL dst, count: through CF. */

@@ -2,11 +2,10 @@
 import { RBP, RSP, SEG_SS } from "../abi/state";
 import { Insn, OPERAND_MEMORY } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
-import { raiseGP } from "../interrupts/raise";
 import { read, write } from "../mmu/access";
 import { linear } from "../state/address";
 import { readReg, writeReg } from "../state/cpu";
-import { isProtected, stackSize } from "../state/mode";
+import { stackSize } from "../state/mode";
 import { linearIn } from "../state/segments";
 import { on } from "./backend";
 
@@ -101,19 +100,7 @@ function put<T>(sp: u64, width: u32, value: T): void {
   write<T>(width == 8 ? sp : linearIn(SEG_SS, <u32>sp, sizeof<T>(), true), value);
 }
 
-/** LEAVE: SP = BP, then POP BP. In real and virtual-8086 mode a frame across the segment's end is #GP, not #SS (SDM vol 2 "LEAVE"). */
-export function leave<T>(): void {
-  const width = stackSize();
-  if (width == 8) {
-    const frame = readReg<u64>(BP);
-    const value = read<T>(frame);
-    writeReg<u64>(SP, frame + sizeof<T>());
-    writeReg<T>(BP, value);
-    return;
-  }
-  const frame = width == 4 ? readReg<u32>(BP) : <u32>readReg<u16>(BP);
-  if (!isProtected() && frame > 0x1_0000 - sizeof<T>()) raiseGP(0);
-  const value = read<T>(linearIn(SEG_SS, frame, sizeof<T>(), false));
-  setStackPointer(frame + sizeof<T>());
-  writeReg<T>(BP, value);
+/** LEAVE: SP = BP, then POP BP. */
+export function leave<B, T>(): void {
+  on<B>().leaveFrame<T>();
 }

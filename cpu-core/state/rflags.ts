@@ -31,6 +31,10 @@ export const enum FlagsOf {
   SAR = 10,
   /** IMUL with one result: CF and OF tell that it does not fit. */
   MULTIPLY = 11,
+  /** MUL: CF and OF tell whether A, the upper half, is not 0. */
+  PRODUCT = 12,
+  /** POPCNT: ZF follows the result, the others are 0. */
+  COUNT = 13,
 }
 
 /** The last bit that a SHL, SHR or SAR moved out. */
@@ -86,6 +90,10 @@ export function getCF(): bool {
       return shiftedOut(a, <u32>b, cpu().flagsOp);
     case FlagsOf.MULTIPLY:
       return isProductCut(a, b, r);
+    case FlagsOf.PRODUCT:
+      return a != 0;
+    case FlagsOf.COUNT:
+      return false;
     default:
       return (cpu().rflags & FLAG_CF) != 0;
   }
@@ -105,6 +113,7 @@ export function getOF(): bool {
       return ((a ^ b) & (a ^ r)) < 0;
     case FlagsOf.LOGIC:
     case FlagsOf.SAR:
+    case FlagsOf.COUNT:
       return false;
     case FlagsOf.SHL:
       return r < 0 != shiftedOut(a, <u32>b, FlagsOf.SHL);
@@ -112,6 +121,8 @@ export function getOF(): bool {
       return a < 0;
     case FlagsOf.MULTIPLY:
       return isProductCut(a, b, r);
+    case FlagsOf.PRODUCT:
+      return a != 0;
     default:
       return (cpu().rflags & FLAG_OF) != 0;
   }
@@ -130,6 +141,8 @@ export function getAF(): bool {
     case FlagsOf.SHR:
     case FlagsOf.SAR:
     case FlagsOf.MULTIPLY:
+    case FlagsOf.PRODUCT:
+    case FlagsOf.COUNT:
       return false;
     default:
       return (cpu().rflags & FLAG_AF) != 0;
@@ -150,6 +163,7 @@ export function getSF(): bool {
 
 export function getPF(): bool {
   if (cpu().flagsOp == FlagsOf.RFLAGS) return (cpu().rflags & FLAG_PF) != 0;
+  if (cpu().flagsOp == FlagsOf.COUNT) return false;
   return (popcnt<u32>(<u32>cpu().flagsResult & 0xff) & 1) == 0;
 }
 
@@ -202,4 +216,31 @@ export function testCondition(cc: u32): bool {
     }
   }
   return holds != ((cc & 1) != 0);
+}
+
+/** Instructions that change some status flags and leave the others. */
+export const enum FlagOverride {
+  NONE,
+  /** CF is the lowest bit of the result, OF differs from the highest if CF does. */
+  ROL,
+  /** CF is the highest bit of the result, OF tells whether the next one differs. */
+  ROR,
+  /** CF: the value is not 0. BT and its relatives. */
+  BIT,
+  /** ZF: the value is 0. BSF, BSR. */
+  ZERO,
+}
+
+/** Applies one; `value` is sign-extended. */
+export function overrideFlags(kind: FlagOverride, value: i64, bits: u32): void {
+  if (kind == FlagOverride.BIT) {
+    setFlagBits(FLAG_CF, value != 0 ? FLAG_CF : 0);
+  } else if (kind == FlagOverride.ZERO) {
+    setFlagBits(FLAG_ZF, value == 0 ? FLAG_ZF : 0);
+  } else {
+    const top = value < 0;
+    const carry = kind == FlagOverride.ROL ? (value & 1) != 0 : top;
+    const other = kind == FlagOverride.ROL ? top : ((value >> <i64>(bits - 2)) & 1) != 0;
+    setFlagBits(FLAG_CF | FLAG_OF, (carry ? FLAG_CF : 0) | (carry != other ? FLAG_OF : 0));
+  }
 }

@@ -2,13 +2,13 @@
  * Random programs for the translator: straight-line code, forward branches, loops and calls over registers and memory that
  * they cannot leave, so that every one ends - by VMCALL, or by a fault where one was asked for.
  *
- * RDI points at the data, RSP at the stack, R15 counts loops, R14 points at a page that is not mapped.
+ * RDI points at the data, RSP at the stack, R15 and R13 count loops, R14 points at a page that is not mapped.
  */
 import type { Random } from "../cpu/random.ts";
 import { DATA, STACK, UNMAPPED } from "./machine.ts";
 
-/** Registers that instructions may use: not RSP, RDI, R14, R15. */
-const FREE = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 13];
+/** Registers that instructions may use: not RSP, RDI, R13, R14, R15. */
+const FREE = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 12];
 const RDI = 7;
 
 export interface Program {
@@ -19,6 +19,8 @@ export interface Program {
 
 class Writer {
   readonly code: number[] = [];
+  /** Inside the inner loop, of which there is one. */
+  in_loop = false;
   constructor(readonly random: Random) {}
 
   register(): number {
@@ -77,7 +79,7 @@ function instruction(w: Writer, depth: number): void {
   const width = random.pick(WIDTHS);
   const wide = random.pick([2, 4, 4, 8, 8]);
   const cc = random.below(16);
-  switch (random.below(30)) {
+  switch (random.below(40)) {
     case 0:
     case 1:
     case 2: return w.registers(width, [random.below(8) * 8], w.register(), w.register()); // prettier-ignore
@@ -148,9 +150,76 @@ function instruction(w: Writer, depth: number): void {
       w.code.push(0xf3, random.chance(50) ? 0xa4 : 0xaa, 0x5f);
       return;
     }
+    // Rotates and shifts by CL, of registers and memory.
+    case 28: return w.registers(width, [0xd2], random.pick([0, 1, 2, 3, 4, 5, 7]), w.register()); // prettier-ignore
+    case 29: return w.memory(width, [0xd2], random.pick([0, 1])); // prettier-ignore
+    case 30:
+      w.registers(width, [0xc0], random.pick([0, 1]), w.register());
+      w.code.push(random.below(66));
+      return;
+    case 31: {
+      // bt, bts, btr, btc
+      if (random.chance(50)) {
+        w.registers(wide, [0x0f, 0xba], 4 + random.below(4), w.register(), false);
+        w.code.push(random.below(70));
+      } else {
+        w.registers(wide, [0x0f, random.pick([0xa3, 0xab, 0xb3, 0xbb])], w.register(), w.register(), false);
+      }
+      return;
+    }
+    case 32: return w.registers(wide, [0x0f, random.pick([0xbc, 0xbd])], w.register(), w.register(), false); // prettier-ignore
+    case 33: {
+      const [to, from] = [w.register(), w.register()];
+      w.code.push(
+        0xf3,
+        0x48 | ((to >> 3) << 2) | (from >> 3),
+        0x0f,
+        0xb8,
+        0xc0 | ((to & 7) << 3) | (from & 7),
+      );
+      return;
+    }
+    case 34: {
+      const to = w.register();
+      w.code.push((random.chance(50) ? 0x48 : 0x40) | (to >> 3), 0x0f, 0xc8 | (to & 7)); // bswap
+      return;
+    }
+    case 35:
+      if (random.chance(50)) w.code.push(random.pick([0x66, 0x48, 0x40]));
+      w.code.push(random.pick([0x98, 0x99])); // cbw, cwd and wider
+      return;
+    case 36: {
+      // xor edx, edx; or r, 1; div r: or as it comes
+      if (random.chance(90)) {
+        const by = random.pick([1, 3, 6, 8, 9]);
+        w.code.push(0x31, 0xd2, 0x48 | (by >> 3), 0x83, 0xc8 | (by & 7), 1);
+        w.registers(wide, [0xf7], random.pick([6, 6, 7]), by, false);
+      } else {
+        w.registers(width, [0xf6], random.pick([6, 7]), w.register());
+      }
+      return;
+    }
+    case 37:
+      // push rbp; mov rbp, rsp; sub rsp, 40; leave
+      w.code.push(0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 40);
+      instruction(w, 0);
+      w.code.push(0x48, 0x8d, 0x6c, 0x24, 40, 0xc9); // lea rbp, [rsp + 40]: it may have changed
+      return;
+    case 38: {
+      // An inner loop: mov r13d, n; body; dec r13; jnz body
+      if (depth === 0 || w.in_loop) return;
+      const body = new Writer(random);
+      body.in_loop = true;
+      const count = 1 + random.below(4);
+      for (let i = 0; i < count; i++) instruction(body, depth - 1);
+      w.code.push(0x41, 0xbd, 1 + random.below(9), 0, 0, 0, ...body.code, 0x49, 0xff, 0xcd, 0x0f, 0x85);
+      w.i32(-(body.code.length + 9));
+      return;
+    }
     default: {
       if (depth === 0) return;
       const body = new Writer(random);
+      body.in_loop = w.in_loop;
       const count = 1 + random.below(4);
       for (let i = 0; i < count; i++) instruction(body, depth - 1);
       if (random.chance(25)) {
