@@ -2,6 +2,7 @@
  * Where a reference differs from the SDM, with the SDM's section title. A line in which a reference differs from the recorded
  * text must be accounted for here, and a row for one image that accounts for nothing is refused.
  */
+import { PAGING_DEVIATIONS } from "./deviations_paging.ts";
 import type { MachineName } from "./machines.ts";
 
 export interface Deviation {
@@ -30,6 +31,7 @@ function without(name: string, bit: number): (line: string) => string {
 const RF = 1 << 16;
 
 export const DEVIATIONS: readonly Deviation[] = [
+  ...PAGING_DEVIATIONS,
   {
     machine: "qemu",
     image: null,

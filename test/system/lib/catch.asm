@@ -231,6 +231,9 @@ leave_long:
         mov ax, DATA32
         mov ds, ax
         mov ss, ax
+        mov eax, cr4
+        and eax, ~CR4_PCIDE                     ; it keeps paging on
+        mov cr4, eax
         mov eax, CR0_DEFAULT | CR0_PE
         mov cr0, eax
         mov ecx, MSR_EFER

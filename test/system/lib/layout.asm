@@ -57,6 +57,10 @@ CR4_PGE         equ 1 << 7
 CR4_PCE         equ 1 << 8
 CR4_OSFXSR      equ 1 << 9
 CR4_OSXMMEXCPT  equ 1 << 10
+CR4_UMIP        equ 1 << 11
+CR4_PCIDE       equ 1 << 17
+CR4_SMEP        equ 1 << 20
+CR4_SMAP        equ 1 << 21
 MSR_EFER        equ 0xc0000080
 EFER_SCE        equ 1 << 0
 EFER_LME        equ 1 << 8

@@ -291,9 +291,9 @@ finish_trial:
         mov [rec_dr6], eax
         xor eax, eax
         mov dr7, eax
+        mov edx, CR0_DEFAULT | CR0_PE
+        mov cr0, edx                            ; paging off before what selects its mode changes
         mov cr4, eax
-        mov eax, CR0_DEFAULT | CR0_PE
-        mov cr0, eax
         lgdt [gdt_pointer]
         lidt [idt32_pointer]
         xor eax, eax

@@ -1,0 +1,155 @@
+; 4-level paging: every right, page size, reserved bit, accessed and dirty bit. SDM vol 3A "4-Level Paging and 5-Level Paging".
+%define IMAGE "paging_long"
+%include "lib/system.asm"
+
+%define LEVELS 4
+%define ENTRY_BYTES 8
+%define HAS_NX 1
+%define TOP_FLAGS 7
+; TARGET is 80_4060_5000: entry 1 of the PML4, 1 of its page-directory-pointer table, 3 of the directory, 5 of the table.
+%define TARGET 0x40605000
+%define TARGET_HIGH 0x80
+%define USER_CODE 0
+%define USER_CODE_HIGH 0x100
+%include "lib/paging.asm"
+
+PML4            equ PAGING_TABLES
+IDENTITY_PDPT   equ PAGING_TABLES + 0x1000
+IDENTITY_PD     equ PAGING_TABLES + 0x2000
+USER_PDPT       equ PAGING_TABLES + 0x3000
+USER_PD         equ PAGING_TABLES + 0x4000
+USER_PT         equ PAGING_TABLES + 0x5000
+TARGET_PDPT     equ PAGING_TABLES + 0x6000
+TARGET_PD       equ PAGING_TABLES + 0x7000
+TARGET_PT       equ PAGING_TABLES + 0x8000
+
+entry_places:   dd TARGET_PT + 5 * 8, TARGET_PD + 3 * 8, TARGET_PDPT + 1 * 8, PML4 + 1 * 8
+page_sizes:     dd TARGET_PHYSICAL, TARGET_PHYSICAL & ~0x1fffff | PTE_PS, TARGET_PHYSICAL & ~0x3fffffff | PTE_PS, 0
+
+; Page, entry, bit.
+%macro reserved 3
+        db %1, %2, %3
+%endmacro
+reserved_rows:
+        reserved 1, 4, 7
+        reserved 1, 4, 40
+        reserved 1, 4, 51
+        reserved 1, 4, 52
+        reserved 1, 4, 62
+        reserved 1, 4, 63
+        reserved 1, 3, 40
+        reserved 1, 3, 51
+        reserved 1, 3, 52
+        reserved 1, 3, 63
+        reserved 1, 2, 40
+        reserved 1, 2, 51
+        reserved 1, 2, 52
+        reserved 1, 2, 63
+        reserved 1, 1, 7
+        reserved 1, 1, 8
+        reserved 1, 1, 40
+        reserved 1, 1, 46
+        reserved 1, 1, 51
+        reserved 1, 1, 52
+        reserved 1, 1, 62
+        reserved 1, 1, 63
+        reserved 2, 2, 12
+        reserved 2, 2, 13
+        reserved 2, 2, 20
+        reserved 2, 2, 40
+        reserved 2, 2, 51
+        reserved 2, 2, 52
+        reserved 2, 2, 63
+        reserved 3, 3, 12
+        reserved 3, 3, 13
+        reserved 3, 3, 21
+        reserved 3, 3, 29
+        reserved 3, 3, 40
+        reserved 3, 3, 51
+        reserved 3, 3, 52
+        reserved 3, 3, 63
+        db 0
+
+build_identity:
+        mov edi, PAGING_TABLES
+        mov ecx, 16 * 4096 / 4
+        xor eax, eax
+        rep stosd
+        mov dword [PML4], IDENTITY_PDPT + PTE_ALL
+        mov dword [IDENTITY_PDPT], IDENTITY_PD + PTE_ALL
+        mov edi, IDENTITY_PD
+        mov eax, PTE_P | PTE_RW | PTE_PS
+        mov ecx, 512
+.page:  mov [edi], eax
+        add edi, 8
+        add eax, 0x200000
+        loop .page
+        mov dword [PML4 + 2 * 8], USER_PDPT + PTE_ALL
+        mov dword [USER_PDPT], USER_PD + PTE_ALL
+        mov dword [USER_PD], USER_PT + PTE_ALL
+        mov dword [USER_PT], USER_PAGE + PTE_ALL
+        set_descriptor LDT_SLOT, TARGET, 0xff, 0x82, 0
+        mov dword [gdt + LDT_SLOT + 8], TARGET_HIGH
+        mov dword [gdt + LDT_SLOT + 12], 0
+        ret
+
+access_start:   dq 0
+access_target:  dd TARGET, TARGET_HIGH
+access_user:    dd USER_CODE, USER_CODE_HIGH
+
+try_access:
+        mov eax, [p_cr0]
+        with_cr0 eax
+        mov eax, [p_efer]
+        with_efer eax
+        run LONG_0
+        mov eax, PML4
+        mov cr3, rax
+        mov rax, cr4
+        or eax, [p_cr4]
+        mov cr4, rax
+        mov ecx, [p_access]
+        cmp ecx, IMPLICIT
+        jne .no_ldt
+        mov eax, LDT_SLOT
+        lldt ax
+.no_ldt:
+        mov edi, ecx
+        shl edi, 4
+        mov esi, [stub_stops + ecx * 4]
+        mov rdx, [access_target]
+        cmp dword [p_cpl], 0
+        jne .user
+        lea eax, [rdi + stubs]
+        mov [access_start], rax
+        add esi, eax
+        cmp ecx, FETCH
+        cmove esi, edx
+        mov [trial_stop], esi
+        mov rdi, rdx
+        mov ecx, LDT_ENTRY
+        push qword [p_flags]
+        popfq
+        jmp [access_start]
+.user:  mov rax, [access_user]
+        add rax, rdi
+        add esi, eax
+        cmp ecx, FETCH
+        cmove esi, edx
+        mov [trial_stop], esi
+        mov rdi, rdx
+        push DATA32 + 3 * RING | 3
+        push TRIAL_SP
+        mov ecx, [p_flags]
+        or ecx, 2
+        push rcx
+        push CODE64 + 24 | 3
+        push rax
+        mov ecx, LDT_ENTRY
+        iretq
+        end_run
+        ret
+
+main:   call build_identity
+        call all_matrices
+        finish
