@@ -90,4 +90,41 @@ export const DEVIATIONS: readonly Deviation[] = [
     checks: /^pm32\.1\/mf$/,
     because: 'QEMU loses a pending x87 exception here. SDM vol 1 "x87 FPU Exception Synchronization"',
   },
+  {
+    machine: "qemu",
+    image: "segments",
+    checks: /^l(ar|sl) in 64-bit mode\/type 0[1345]$/,
+    because:
+      'QEMU accepts types that are not there in IA-32e mode. SDM vol 2A "LAR", "LSL" (tables of valid types)',
+  },
+  {
+    machine: "qemu",
+    image: "segments",
+    checks: /^use\//,
+    because: 'QEMU does not check types on access. SDM vol 3A "Type Checking"',
+  },
+  {
+    machine: "qemu",
+    image: "segments",
+    checks: /^null\/[defg]s/,
+    because: 'QEMU lets null selectors be used. SDM vol 3A "Null Segment Selector Checking"',
+  },
+  {
+    machine: "qemu",
+    image: "segments",
+    checks: /^null\/ss\/rpl [123]$/,
+    because: 'QEMU does not compare RPL with CPL. SDM vol 2B "MOV" (64-bit mode exceptions)',
+  },
+  {
+    machine: "qemu",
+    image: "segments",
+    checks: /^ltr\/(type 01|null)$/,
+    because: 'QEMU loads null and 16-bit TSSs. SDM vol 2A "LTR", vol 3A "TSS Descriptor in 64-bit mode"',
+  },
+  {
+    machine: "qemu",
+    image: "segments",
+    checks: /^lldt\/64-bit/,
+    because: 'QEMU does not look at the upper half. SDM vol 3A "Segment Descriptor Tables in IA-32e Mode"',
+  },
 ];

@@ -26,138 +26,138 @@ null_pointer: dw 0x3ff, 0, 0
 
 %macro exceptions_in 2                  ; mode, name
 %assign MODE_IN %1
-        test MODE_IN, {%2, "/de div"}
+        trial MODE_IN, {%2, "/de div"}
         xor ecx, ecx
         div ecx
-        end_test
-        test MODE_IN, {%2, "/de div8 overflow"}
+        end_trial
+        trial MODE_IN, {%2, "/de div8 overflow"}
         mov ax, 0x0100
         mov cl, 1
         div cl
-        end_test
-        test MODE_IN, {%2, "/de idiv overflow"}
+        end_trial
+        trial MODE_IN, {%2, "/de idiv overflow"}
         mov edx, 0x40000000             ; 80000000 would end QEMU itself
         xor eax, eax
         mov ecx, -1
         idiv ecx
-        end_test
-        test MODE_IN, {%2, "/aam 0"}
+        end_trial
+        trial MODE_IN, {%2, "/aam 0"}
         db 0xd4, 0
-        end_test
+        end_trial
         with_flags FLAG_TF
-        test MODE_IN, {%2, "/db single-step"}
+        trial MODE_IN, {%2, "/db single-step"}
         nop
         nop
-        end_test
-        test MODE_IN, {%2, "/db int1"}
+        end_trial
+        trial MODE_IN, {%2, "/db int1"}
         nop
         db 0xf1
         nop
-        end_test
-        test MODE_IN, {%2, "/bp int3"}
+        end_trial
+        trial MODE_IN, {%2, "/bp int3"}
         nop
         int3
-        end_test
+        end_trial
         with_flags FLAG_OF
-        test MODE_IN, {%2, "/of into"}
+        trial MODE_IN, {%2, "/of into"}
         db 0xce
-        end_test
-        test MODE_IN, {%2, "/into without OF"}
+        end_trial
+        trial MODE_IN, {%2, "/into without OF"}
         db 0xce
-        end_test
+        end_trial
 %if IS_64
 %else
-        test MODE_IN, {%2, "/br bound below"}
+        trial MODE_IN, {%2, "/br bound below"}
         mov eax, 0
 %if IS_16
         bound ax, [bounds16]
 %else
         bound eax, [bounds32]
 %endif
-        end_test
-        test MODE_IN, {%2, "/br bound above"}
+        end_trial
+        trial MODE_IN, {%2, "/br bound above"}
         mov eax, 3
 %if IS_16
         bound ax, [bounds16]
 %else
         bound eax, [bounds32]
 %endif
-        end_test
-        test MODE_IN, {%2, "/bound inside"}
+        end_trial
+        trial MODE_IN, {%2, "/bound inside"}
         mov eax, 2
 %if IS_16
         bound ax, [bounds16]
 %else
         bound eax, [bounds32]
 %endif
-        end_test
+        end_trial
 %endif
-        test MODE_IN, {%2, "/ud ud2"}
+        trial MODE_IN, {%2, "/ud ud2"}
         nop
         ud2
         nop
-        end_test
-        test MODE_IN, {%2, "/ud lock nop"}
+        end_trial
+        trial MODE_IN, {%2, "/ud lock nop"}
         db 0xf0, 0x90
         nop
-        end_test
-        test MODE_IN, {%2, "/ud mov to cs"}
+        end_trial
+        trial MODE_IN, {%2, "/ud mov to cs"}
         db 0x8e, 0xc8
         nop
-        end_test
-        test MODE_IN, {%2, "/ud lock on register"}
+        end_trial
+        trial MODE_IN, {%2, "/ud lock on register"}
         db 0xf0, 0x01, 0xc0             ; lock add ax, ax
         nop
-        end_test
-        test MODE_IN, {%2, "/ud lea register"}
+        end_trial
+        trial MODE_IN, {%2, "/ud lea register"}
         db 0x8d, 0xc0
         nop
-        end_test
-        test MODE_IN, {%2, "/ud 0f ff"}
+        end_trial
+        trial MODE_IN, {%2, "/ud 0f ff"}
         db 0x0f, 0xff, 0xc0
         nop
-        end_test
-        test MODE_IN, {%2, "/ud sldt or not"}
+        end_trial
+        trial MODE_IN, {%2, "/ud sldt or not"}
         db 0x0f, 0x00, 0xc0             ; sldt ax
-        end_test
-        test MODE_IN, {%2, "/ud lar or not"}
+        end_trial
+        trial MODE_IN, {%2, "/ud lar or not"}
         mov ax, DATA32
         lar bx, ax
-        end_test
+        end_trial
         with_cr0 CR0_TS
-        test MODE_IN, {%2, "/nm x87 with TS"}
+        trial MODE_IN, {%2, "/nm x87 with TS"}
         fnop
-        end_test
+        end_trial
         with_cr0 CR0_EM
-        test MODE_IN, {%2, "/nm x87 with EM"}
+        trial MODE_IN, {%2, "/nm x87 with EM"}
         fnop
-        end_test
+        end_trial
         with_cr0 CR0_TS
-        test MODE_IN, {%2, "/wait with TS"}
+        trial MODE_IN, {%2, "/wait with TS"}
         wait
-        end_test
+        end_trial
         with_cr0 CR0_TS | CR0_MP
-        test MODE_IN, {%2, "/nm wait with TS and MP"}
+        trial MODE_IN, {%2, "/nm wait with TS and MP"}
         wait
-        end_test
+        end_trial
         with_cr0 CR0_EM | CR0_MP
-        test MODE_IN, {%2, "/wait with EM"}
+        trial MODE_IN, {%2, "/wait with EM"}
         wait
-        end_test
+        end_trial
         with_cr0 CR0_TS
         with_cr4 CR4_OSFXSR
-        test MODE_IN, {%2, "/nm sse with TS"}
+        trial MODE_IN, {%2, "/nm sse with TS"}
         xorps xmm0, xmm0
-        end_test
+        end_trial
         with_cr0 CR0_EM
         with_cr4 CR4_OSFXSR
-        test MODE_IN, {%2, "/ud sse with EM"}
+        trial MODE_IN, {%2, "/ud sse with EM"}
         xorps xmm0, xmm0
-        end_test
-        test MODE_IN, {%2, "/ud sse without OSFXSR"}
+        end_trial
+        trial MODE_IN, {%2, "/ud sse without OSFXSR"}
         xorps xmm0, xmm0
-        end_test
-        test MODE_IN, {%2, "/mf"}
+        end_trial
+        trial MODE_IN, {%2, "/mf"}
         fninit
         fldcw [x87_zero_divide]
         fld dword [one]
@@ -165,34 +165,34 @@ null_pointer: dw 0x3ff, 0, 0
         nop
         nop
         wait
-        end_test
-        test MODE_IN, {%2, "/mf at the next instruction"}
+        end_trial
+        trial MODE_IN, {%2, "/mf at the next instruction"}
         fninit
         fldcw [x87_zero_divide]
         fld dword [one]
         fdiv dword [zero]
         fnop
-        end_test
+        end_trial
         with_cr4 CR4_OSFXSR | CR4_OSXMMEXCPT
-        test MODE_IN, {%2, "/xm"}
+        trial MODE_IN, {%2, "/xm"}
         ldmxcsr [mxcsr_zero_divide]
         movss xmm0, [one]
         divss xmm0, [zero]
         nop
-        end_test
+        end_trial
         with_cr4 CR4_OSFXSR
-        test MODE_IN, {%2, "/ud xm without OSXMMEXCPT"}
+        trial MODE_IN, {%2, "/ud xm without OSXMMEXCPT"}
         ldmxcsr [mxcsr_zero_divide]
         movss xmm0, [one]
         divss xmm0, [zero]
         nop
-        end_test
+        end_trial
         with_cr4 CR4_OSFXSR
-        test MODE_IN, {%2, "/gp movaps unaligned"}
+        trial MODE_IN, {%2, "/gp movaps unaligned"}
         movaps xmm0, [one + 4]
-        end_test
+        end_trial
         with_cr4 CR4_OSFXSR
-        test MODE_IN, {%2, "/gp ldmxcsr reserved"}
+        trial MODE_IN, {%2, "/gp ldmxcsr reserved"}
         push word 1
         push word 0
 %if IS_64
@@ -203,133 +203,133 @@ null_pointer: dw 0x3ff, 0, 0
 %else
         ldmxcsr [esp]
 %endif
-        end_test
+        end_trial
         with_flags FLAG_AC
         with_cr0 CR0_AM
-        test MODE_IN, {%2, "/ac"}
+        trial MODE_IN, {%2, "/ac"}
         mov ecx, [one + 1]
-        end_test
+        end_trial
         with_flags FLAG_AC
-        test MODE_IN, {%2, "/ac without AM"}
+        trial MODE_IN, {%2, "/ac without AM"}
         mov cx, [null_pointer + 1]
-        end_test
+        end_trial
 
 ; Limits and addresses.
 %if IS_16
-        test MODE_IN, {%2, "/gp word at ffff"}
+        trial MODE_IN, {%2, "/gp word at ffff"}
         mov bx, 0xffff
         mov cx, [bx]
-        end_test
-        test MODE_IN, {%2, "/byte at ffff"}
+        end_trial
+        trial MODE_IN, {%2, "/byte at ffff"}
         mov bx, 0xffff
         cmp byte [bx], 0
         mov bx, 0
         mov eax, 0
         cmp al, al
-        end_test
-        test MODE_IN, {%2, "/gp dword at fffd"}
+        end_trial
+        trial MODE_IN, {%2, "/gp dword at fffd"}
         mov bx, 0xfffd
         add dword [bx], 1
-        end_test
-        test MODE_IN, {%2, "/gp byte at 10000"}
+        end_trial
+        trial MODE_IN, {%2, "/gp byte at 10000"}
         mov ebx, 0x10000
         mov al, [ebx]
-        end_test
-        test MODE_IN, {%2, "/ss word at ffff"}
+        end_trial
+        trial MODE_IN, {%2, "/ss word at ffff"}
         mov bp, 0xffff
         mov cx, [bp]
-        end_test
-        test MODE_IN, {%2, "/ss byte at 10000"}
+        end_trial
+        trial MODE_IN, {%2, "/ss byte at 10000"}
         mov ebp, 0x10000
         mov al, [ebp]
-        end_test
+        end_trial
         with_sp 0x2001
-        test MODE_IN, {%2, "/push at odd sp"}
+        trial MODE_IN, {%2, "/push at odd sp"}
         push ax
-        end_test
+        end_trial
 %elif IS_64
-        test MODE_IN, {%2, "/gp not canonical"}
+        trial MODE_IN, {%2, "/gp not canonical"}
         mov rbx, 0x0000800000000000
         mov al, [rbx]
-        end_test
-        test MODE_IN, {%2, "/gp not canonical, crossing"}
+        end_trial
+        trial MODE_IN, {%2, "/gp not canonical, crossing"}
         mov rbx, 0x00007fffffffffff
         mov ax, [rbx]
-        end_test
-        test MODE_IN, {%2, "/ss not canonical"}
+        end_trial
+        trial MODE_IN, {%2, "/ss not canonical"}
         mov rbp, 0x0000800000000000
         mov al, [rbp]
-        end_test
+        end_trial
 %if IS_USER
-        test MODE_IN, {%2, "/ss push not canonical"}
+        trial MODE_IN, {%2, "/ss push not canonical"}
         mov rsp, 0x0000800000000000 + 8
         push rax
-        end_test
+        end_trial
 %endif
-        test MODE_IN, {%2, "/gp jmp not canonical"}
+        trial MODE_IN, {%2, "/gp jmp not canonical"}
         mov rax, 0x0000800000000000
         jmp rax
-        end_test
-        test MODE_IN, {%2, "/gp ret not canonical"}
+        end_trial
+        trial MODE_IN, {%2, "/gp ret not canonical"}
         mov rax, 0x0000800000000000
         push rax
         ret
-        end_test
-        test MODE_IN, {%2, "/pf read"}
+        end_trial
+        trial MODE_IN, {%2, "/pf read"}
         mov al, [0x60000000]
-        end_test
-        test MODE_IN, {%2, "/pf write"}
+        end_trial
+        trial MODE_IN, {%2, "/pf write"}
         mov [0x60000000], al
-        end_test
-        test MODE_IN, {%2, "/pf fetch"}
+        end_trial
+        trial MODE_IN, {%2, "/pf fetch"}
         mov eax, 0x60000000
         jmp rax
-        end_test
+        end_trial
 %else
-        test MODE_IN, {%2, "/gp small segment"}
+        trial MODE_IN, {%2, "/gp small segment"}
         mov ax, SMALL_DATA
         mov fs, ax
         mov al, [fs:0x100]
-        end_test
-        test MODE_IN, {%2, "/gp small segment, crossing"}
+        end_trial
+        trial MODE_IN, {%2, "/gp small segment, crossing"}
         mov ax, SMALL_DATA
         mov fs, ax
         mov eax, [fs:0xfd]
-        end_test
-        test MODE_IN, {%2, "/small segment, last dword"}
+        end_trial
+        trial MODE_IN, {%2, "/small segment, last dword"}
         mov ax, SMALL_DATA
         mov fs, ax
         cmp eax, [fs:0xfc]
         xor eax, eax
-        end_test
+        end_trial
 %if IS_LONG
-        test MODE_IN, {%2, "/pf read"}
+        trial MODE_IN, {%2, "/pf read"}
         mov al, [0x60000000]
-        end_test
-        test MODE_IN, {%2, "/pf write"}
+        end_trial
+        trial MODE_IN, {%2, "/pf write"}
         mov [0x60000000], al
-        end_test
-        test MODE_IN, {%2, "/pf fetch"}
+        end_trial
+        trial MODE_IN, {%2, "/pf fetch"}
         mov eax, 0x60000000
         jmp eax
-        end_test
+        end_trial
 %endif
 %endif
 
 %if IS_PROTECTED
-        test MODE_IN, {%2, "/gp selector beyond the GDT"}
+        trial MODE_IN, {%2, "/gp selector beyond the GDT"}
         mov ax, GDT_BYTES
         mov es, ax
-        end_test
-        test MODE_IN, {%2, "/gp selector beyond the LDT"}
+        end_trial
+        trial MODE_IN, {%2, "/gp selector beyond the LDT"}
         mov ax, 0x47
         mov gs, ax
-        end_test
-        test MODE_IN, {%2, "/np"}
+        end_trial
+        trial MODE_IN, {%2, "/np"}
         mov ax, NOT_PRESENT
         mov ds, ax
-        end_test
-        test MODE_IN, {%2, "/ss not present"}
+        end_trial
+        trial MODE_IN, {%2, "/ss not present"}
         mov ax, ss
         and ax, 3
         mov cx, ax
@@ -337,28 +337,28 @@ null_pointer: dw 0x3ff, 0, 0
         add ax, NOT_PRESENT_SS
         or ax, cx
         mov ss, ax
-        end_test
-        test MODE_IN, {%2, "/ss null"}
+        end_trial
+        trial MODE_IN, {%2, "/ss null"}
         xor eax, eax
         mov ss, ax
-        end_test
+        end_trial
 %if IS_64
 %else
-        test MODE_IN, {%2, "/gp null ds"}
+        trial MODE_IN, {%2, "/gp null ds"}
         xor eax, eax
         mov ds, ax
         mov cl, [0x1000]
-        end_test
+        end_trial
 %endif
 %endif
-        test MODE_IN, {%2, "/gp 15 bytes"}
+        trial MODE_IN, {%2, "/gp 15 bytes"}
         times 15 db 0x66
         nop
-        end_test
-        test MODE_IN, {%2, "/14 prefixes"}
+        end_trial
+        trial MODE_IN, {%2, "/14 prefixes"}
         times 14 db 0x66
         nop
-        end_test
+        end_trial
 %endmacro
 
 ; INT n for every n that has an exception, and some above.
@@ -376,12 +376,12 @@ null_pointer: dw 0x3ff, 0, 0
         end_check
 %assign INTERRUPT INTERRUPT + 1
 %endrep
-        test %1, {%2, "/int 80"}
+        trial %1, {%2, "/int 80"}
         int 0x80
-        end_test
-        test %1, {%2, "/int ff"}
+        end_trial
+        trial %1, {%2, "/int ff"}
         int 0xff
-        end_test
+        end_trial
 %endmacro
 
         bits 32

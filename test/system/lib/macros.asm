@@ -72,11 +72,11 @@ run_after_ %+ RUN_NUMBER:
 %endmacro
 
 ; The usual case: one trial that makes one line.
-%macro test 2                   ; mode, name
+%macro trial 2                  ; mode, name
         check {%2}
         run %1
 %endmacro
-%macro end_test 0
+%macro end_trial 0
         end_run
         call report_trial
         end_check

@@ -171,5 +171,40 @@ report_trial:
         popad
         ret
 
+; The event as one character, for rows of many trials: `.` done, G #GP, N #NP, S #SS, T #TS, P #PF, U #UD, D #DB, A #AC, B #BR,
+; else the vector in braces. An error code other than [expected_code] follows in parentheses.
+report_cell:
+        push eax
+        call is_done
+        jne .vector
+        putc '.'
+        jmp .return
+.vector:
+        mov eax, [rec_vector]
+        cmp eax, 31
+        ja .number
+        movzx eax, byte [cell_letters + eax]
+        cmp al, ' '
+        je .number
+        putc eax
+.code:  cmp dword [rec_has_code], 0
+        je .return
+        mov eax, [rec_code]
+        cmp eax, [expected_code]
+        je .return
+        putc '('
+        putx 4, eax
+        putc ')'
+.return:
+        pop eax
+        ret
+.number:
+        putc '{'
+        putx 2, [rec_vector]
+        putc '}'
+        jmp .code
+cell_letters:   db " D   BU   TNSGP  A              "
+
         align 4
+expected_code:  dd 0
 check_count:    dd 0
