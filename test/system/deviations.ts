@@ -86,12 +86,6 @@ export const DEVIATIONS: readonly Deviation[] = [
   },
   {
     machine: "qemu",
-    image: "exceptions",
-    checks: /^pm32\.1\/mf$/,
-    because: 'QEMU loses a pending x87 exception here. SDM vol 1 "x87 FPU Exception Synchronization"',
-  },
-  {
-    machine: "qemu",
     image: "segments",
     checks: /^l(ar|sl) in 64-bit mode\/type 0[1345]$/,
     because:

@@ -243,7 +243,7 @@ null_pointer: dw 0x3ff, 0, 0
         mov ebp, 0x10000
         mov al, [ebp]
         end_trial
-        with_sp 0x2001
+        with_sp 0x5001
         trial MODE_IN, {%2, "/push at odd sp"}
         push ax
         end_trial

@@ -3,16 +3,14 @@
 %define IMAGE "segments"
 %include "lib/system.asm"
 
-        align 8
-probe:          dq 0x1122334455667788, 0x99aabbccddeeff00
-sel:            dd 0
-sel_type:       dd 0            ; access byte without DPL
-sel_cpl:        dd 0
-sel_dpl:        dd 0
-sel_rpl:        dd 0
-first_value:    dd 0
-far_pointer:    dd 0
-                dw 0
+        variable probe, 8
+        variable sel, 4
+        variable sel_type, 4            ; access byte without DPL
+        variable sel_cpl, 4
+        variable sel_dpl, 4
+        variable sel_rpl, 4
+        variable first_value, 4
+        variable row_trial, 4
 
         bits 32
 ; Slot FREE becomes the descriptor of type [sel_type] and DPL [sel_dpl]: base 0, limit FFFF, byte granular, B.
@@ -49,7 +47,6 @@ make_descriptor:
         jb %%dpl
 %endmacro
 trial_of_row:   jmp [row_trial]
-row_trial:      dd 0
 
 ; Lines of one register: CPLs in steps of %3, all types with presence bit %4.
 %macro loads 5                          ; register, name, CPL step, P (80 or 0), name of that
@@ -151,7 +148,8 @@ row_trial:      dd 0
         jb %%type
 %endmacro
 
-main:
+main:   mov dword [probe], 0x55667788
+        mov dword [probe + 4], 0x11223344
         loads ds, "ds", 1, 0x80, ""
         loads ds, "ds", 3, 0, " absent"
         loads ss, "ss", 1, 0x80, ""

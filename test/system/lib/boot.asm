@@ -66,6 +66,10 @@ start32:
         mov gs, ax
         mov ss, ax
         mov esp, MAIN_SP
+        mov edi, VARIABLES
+        mov ecx, VARIABLES_END - VARIABLES
+        xor eax, eax
+        rep stosb
         call serial_init
         call build_tables
         lidt [idt32_pointer]

@@ -2,25 +2,24 @@
 ; protected mode and on to finish_trial (modes.asm).
 
 ; What was observed. Registers that do not exist in the mode are 0.
-        align 8
-record:
-rec_regs:       times 16 dq 0   ; in the order of their numbers; SP is what was pushed, or its value before the push
-rec_ip:         dq 0
-rec_flags:      dq 0
-rec_vector:     dd 0
-rec_code:       dd 0
-rec_has_code:   dd 0
-rec_cs:         dd 0
-rec_ss:         dd 0
-rec_segments:   dd 0, 0, 0, 0   ; ES DS FS GS: what was pushed in virtual-8086 mode, else what they hold
-rec_handler_cs: dd 0
-rec_handler_ss: dd 0
-rec_handler_sp: dq 0            ; on arrival
-rec_handler_flags: dd 0
-rec_changed_stack: dd 0         ; SS:SP was pushed
-rec_cr2:        dd 0
-rec_dr6:        dd 0
-RECORD_BYTES    equ $ - record
+        variable record, 0
+        variable rec_regs, 16 * 8       ; in the order of their numbers; SP is what was pushed, or its value before the push
+        variable rec_ip, 8
+        variable rec_flags, 8
+        variable rec_vector, 4
+        variable rec_code, 4
+        variable rec_has_code, 4
+        variable rec_cs, 4
+        variable rec_ss, 4
+        variable rec_segments, 16       ; ES DS FS GS: what was pushed in virtual-8086 mode, else what they hold
+        variable rec_handler_cs, 4
+        variable rec_handler_ss, 4
+        variable rec_handler_sp, 8      ; on arrival
+        variable rec_handler_flags, 4
+        variable rec_changed_stack, 4   ; SS:SP was pushed
+        variable rec_cr2, 4
+        variable rec_dr6, 4
+        variable record_end, 0
 
 ; Vectors that push an error code. SDM vol 3A "Error Code".
 VECTORS_WITH_CODE equ 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21
@@ -42,7 +41,7 @@ catch64_stubs:
         bits 32
 clear_record:
         mov edi, record
-        mov ecx, RECORD_BYTES
+        mov ecx, record_end - record
         xor eax, eax
         rep stosb
         ret

@@ -1,6 +1,7 @@
 ; Where everything lies in memory, and the selectors of the GDT.
 ;
 ;     00000  IVT of real mode: every vector leads to the catcher
+;     00600  variables (`variable`)
 ;     01000  IDT of protected mode        02000  IDT of long mode
 ;     03000  stacks of ring 2, 1 and 0 (they end at RINGn_SP)
 ;     04800  stack of what is tried (ends at TRIAL_SP)
@@ -8,6 +9,8 @@
 ;     07C00  boot sector, then the image  80000  free for the image
 ;     100000 page tables of long mode     110000 free for the image
 IVT             equ 0x0000
+VARIABLES       equ 0x0600
+VARIABLES_END   equ 0x1000
 IDT32           equ 0x1000
 IDT64           equ 0x2000
 RING2_SP        equ 0x3800
@@ -86,3 +89,13 @@ FLAG_ID         equ 1 << 21
 
 ; What is in CR0 when nothing else is asked for (PE aside).
 CR0_DEFAULT     equ CR0_ET | CR0_NE
+
+; Reserves memory that is written: apart from code, so that no store looks like self-modifying code. Zero at first.
+%assign VARIABLES_AT 0x0600
+%macro variable 2               ; name, bytes
+%1      equ VARIABLES_AT
+%assign VARIABLES_AT (VARIABLES_AT + %2 + 7) & ~7
+%if VARIABLES_AT > 0x1000
+%error too many variables
+%endif
+%endmacro

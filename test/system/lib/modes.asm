@@ -45,26 +45,24 @@ modes:
 V86_ROW         equ modes + (V86 >> 8) * MODE_BYTES
 
 ; What the next trial starts with; `with` and its like (macros.asm) change it, finish_trial puts the defaults back.
-        align 8
-trial_regs:     times 16 dq 0
-trial_flags:    dd 0            ; beside bit 1
-trial_cr0:      dd 0            ; beside CR0_DEFAULT
-trial_cr4:      dd 0
-trial_efer:     dd 0
-trial_sp:       dd TRIAL_SP
+        variable trial_regs, 16 * 8
+        variable trial_flags, 4         ; beside bit 1
+        variable trial_cr0, 4           ; beside CR0_DEFAULT
+        variable trial_cr4, 4
+        variable trial_efer, 4
+        variable trial_sp, 4
 ; Where it is: row of `modes`, first byte, byte behind the last, where to go on in 32-bit code.
-trial_mode:     dd 0
-trial_start:    dd 0
-trial_end:      dd 0
-trial_after:    dd 0
+        variable trial_mode, 4
+        variable trial_start, 4
+        variable trial_end, 4
+        variable trial_after, 4
 ; As it ran: the address it ran at, that of the UD2 behind it, the selectors and registers it began with.
-trial_ip:       dd 0
-trial_stop:     dd 0
-trial_cs:       dd 0
-trial_ss:       dd 0
-main_esp:       dd 0
-        align 8
-used_regs:      times 16 dq 0   ; with SP
+        variable trial_ip, 4
+        variable trial_stop, 4
+        variable trial_cs, 4
+        variable trial_ss, 4
+        variable used_regs, 16 * 8      ; with SP
+        variable main_esp, 4
 
 REG_eax         equ 0
 REG_ecx         equ 1

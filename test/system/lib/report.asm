@@ -205,6 +205,5 @@ report_cell:
         jmp .code
 cell_letters:   db " D   BU   TNSGP  A              "
 
-        align 4
-expected_code:  dd 0
-check_count:    dd 0
+        variable expected_code, 4
+        variable check_count, 4
