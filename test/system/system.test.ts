@@ -12,14 +12,14 @@ import {
   unexplained,
 } from "./expected.ts";
 import { assembleImage, imageNames } from "./image.ts";
-import { isInstalled, REFERENCES, runImage } from "./machines.ts";
+import { isInstalled, REFERENCES, runImage, TIMEOUT_MS } from "./machines.ts";
 
 for (const machine of REFERENCES) {
   if (!isInstalled(machine))
     console.warn(`test/system: ${machine} is not installed: compared with its record only`);
 }
 
-describe.each(imageNames())("%s", (image) => {
+describe.each(imageNames())("%s", { timeout: TIMEOUT_MS * 1.2 }, (image) => {
   test("vitrine", async () => {
     const output = await runImage("vitrine", assembleImage(image));
     const found = differences(readExpected(image) ?? "", output);
