@@ -1,4 +1,5 @@
 /** The decoder with a surface for tests: batches of byte strings. test/decode compares it with another decoder. */
+import "../mmu/tlb"; // first: the core's modules import each other in a circle, whose constants must be ready in time
 import { CPU_RIP, CPU_ZERO, SEG_FS } from "../abi/state";
 import { decode } from "../decode/decode";
 import {
