@@ -83,7 +83,7 @@ export class Offered {
     return this.#features.has(feature);
   }
 
-  /** The encodings of code of `bits` that need no more than what is offered. */
+  /** The encodings of code of `bits` that need no more than what is offered; not those with a WAIT, which is one of its own. */
   encodings(bits: 16 | 32 | 64): Code[] {
     const instruction = new Instruction();
     const found: Code[] = [];
@@ -91,7 +91,7 @@ export class Offered {
       if (typeof code !== "number" || code === Code.INVALID || Code[code]!.startsWith("Declare")) continue;
       instruction.code = code;
       const info = instruction.opCode;
-      if (info[`mode${bits}`] && this.isOffered(instruction, code)) found.push(code);
+      if (info[`mode${bits}`] && !info.fwait && this.isOffered(instruction, code)) found.push(code);
       info.free();
     }
     return found;

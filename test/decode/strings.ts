@@ -10,6 +10,8 @@ const LEGACY_PREFIXES = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0
 const POOL_STRINGS = 512;
 /** One-byte opcodes, then 0F, 0F 38, 0F 3A maps. */
 const MAP_OPCODES = 4 * 256;
+/** Opcodes of which ModRM makes many instructions. */
+const GROUPS = [0x100, 0x101, 0x171, 0x172, 0x173, 0x1ae, 0x1ba, 0x1c7];
 
 export class StringSource {
   #walk = 0;
@@ -53,8 +55,9 @@ export class StringSource {
     let at = 0;
     for (let prefixes = random.pick([0, 0, 1, 1, 1, 2, 2, 3, 5]); prefixes > 0; prefixes--)
       target[at++] = this.#prefix();
-    const opcode = this.#walk;
-    this.#walk = (this.#walk + 1) % MAP_OPCODES;
+    let opcode = this.#walk;
+    if (random.chance(15)) opcode = random.pick(GROUPS);
+    else this.#walk = (this.#walk + 1) % MAP_OPCODES;
     const map = opcode >>> 8;
     if (map !== 0) target[at++] = 0x0f;
     if (map > 1) target[at++] = map === 2 ? 0x38 : 0x3a;
