@@ -8,11 +8,12 @@ import {
 } from "../abi/state";
 import { Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
 import { read, readForUpdate, readVector, write, writeUpdate, writeVector } from "../mmu/access";
-import { effective, linear } from "../state/address";
+import { raiseGP } from "../interrupts/raise";
+import { effective, isCanonical, linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { FlagOverride, FlagsOf, getCF, multiplyHigh, multiplyHighSigned, overrideFlags, testCondition } from "../state/rflags";
 import { CODE_64 } from "../state/mode";
-import { addToStackPointer, branchTo, leaveLegacy, popLegacy, pushLegacy } from "./legacy";
+import { addToStackPointer, branchTo, checkNear, leaveLegacy, popLegacy, pushLegacy, topLegacy } from "./legacy";
 import { divideSigned, divideSigned128, divideUnsigned, quotient, remainder } from "../ops/divide";
 import { ShiftOf } from "../ops/backend";
 import { compareFloats, floatOperation, floatToInteger, integerToFloat, narrowFloat, packedOperation, widenFloat } from "../ops/simd_float";
@@ -93,6 +94,9 @@ export class Interpreter {
       return value;
     }
     return popLegacy<T>();
+  }
+  @inline top<T>(): T {
+    return cpu().mode == CODE_64 ? read<T>(readReg<u64>(RSP_OFFSET)) : topLegacy<T>();
   }
 
   @inline add<T>(a: T, b: T): T { return <T>(a + b); }
@@ -196,9 +200,20 @@ export class Interpreter {
     if (sizeof<T>() == 8) cpu().rip = <u64>target;
     else branchTo(<u32>target, sizeof<T>() == 4 ? 2 : 1);
   }
+  @inline checkJump(insn: Insn): void {
+    if ((insn.code & 3) != 3) checkNear(<u32>cpu().rip + <u32>insn.imm, insn.code & 3);
+  }
+  @inline checkTarget<T>(target: T): void {
+    if (sizeof<T>() == 8) {
+      if (!isCanonical(<u64>target)) raiseGP(0);
+    } else {
+      checkNear(<u32>target, sizeof<T>() == 4 ? 2 : 1);
+    }
+  }
   @inline nextRip<T>(): T { return <T>cpu().rip; }
   @inline releaseStack(bytes: u32): void {
-    if (bytes != 0) addToStackPointer(bytes);
+    if (cpu().mode == CODE_64) writeReg<u64>(RSP_OFFSET, readReg<u64>(RSP_OFFSET) + bytes);
+    else addToStackPointer(bytes);
   }
   @inline writeRegisterUnless<T>(condition: bool, offset: u32, value: T): void {
     if (!condition) writeReg<T>(offset, value);

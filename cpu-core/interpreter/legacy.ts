@@ -22,16 +22,14 @@ export function pushLegacy<T>(value: T): void {
   }
 }
 
+export function topLegacy<T>(): T {
+  const offset = stackSize() == 4 ? readReg<u32>(RSP_OFFSET) : <u32>readReg<u16>(RSP_OFFSET);
+  return read<T>(linearIn(SEG_SS, offset, sizeof<T>(), false));
+}
+
 export function popLegacy<T>(): T {
-  if (stackSize() == 4) {
-    const offset = readReg<u32>(RSP_OFFSET);
-    const value = read<T>(linearIn(SEG_SS, offset, sizeof<T>(), false));
-    writeReg<u32>(RSP_OFFSET, offset + sizeof<T>());
-    return value;
-  }
-  const offset = <u32>readReg<u16>(RSP_OFFSET);
-  const value = read<T>(linearIn(SEG_SS, offset, sizeof<T>(), false));
-  writeReg<u16>(RSP_OFFSET, <u16>(offset + sizeof<T>()));
+  const value = topLegacy<T>();
+  addToStackPointer(sizeof<T>());
   return value;
 }
 
@@ -57,9 +55,13 @@ export function addToStackPointer(bytes: u32): void {
   else writeReg<u16>(RSP_OFFSET, <u16>(<u32>readReg<u16>(RSP_OFFSET) + bytes));
 }
 
-/** Near branch to EIP or IP (`widthCode` 2 or 1); #GP(0) beyond the limit of CS. */
-export function branchTo(target: u32, widthCode: u32): void {
+/** Raises #GP(0) if a near branch to EIP or IP (`widthCode` 2 or 1) leaves the limit of CS; returns its target. */
+export function checkNear(target: u32, widthCode: u32): u32 {
   if (widthCode == 1) target &= 0xffff;
   if (target > limitOf(SEG_CS)) raiseGP(0);
-  cpu().rip = <u64>target;
+  return target;
+}
+
+export function branchTo(target: u32, widthCode: u32): void {
+  cpu().rip = <u64>checkNear(target, widthCode);
 }

@@ -43,8 +43,17 @@ export function debugRegister(number: u32): u64 {
 /** Sets a debug register; the value is valid. */
 export function setDebugRegister(number: u32, value: u64): void {
   store<u64>(cpuBase() + (number << 3), value, CPU_DR);
-  armBreakpoints(<u32>debugRegister(7) & DR7_ENABLES);
+  const dr7 = <u32>debugRegister(7);
+  armBreakpoints(dr7 & DR7_ENABLES, hasDataBreakpoint(dr7));
   updateMode();
+}
+
+function hasDataBreakpoint(dr7: u32): bool {
+  for (let n: u32 = 0; n < 4; n++) {
+    const kind = (dr7 >> (16 + n * 4)) & 3;
+    if (((dr7 >> (n * 2)) & 3) != 0 && (kind == RW_WRITE || kind == RW_ACCESS)) return true;
+  }
+  return false;
 }
 
 /** A task switch ends the breakpoints of the old task. */
@@ -82,7 +91,7 @@ function match(at: u64, size: u32, kinds: u32): u32 {
   return isEnabled ? bits : 0;
 }
 
-/** Notes a data access of the current instruction. QUIRK: nothing calls it yet, data breakpoints do not fire. */
+/** Notes a data access of the current instruction. */
 export function noteAccess(va: u64, size: u32, isWrite: bool): void {
   hits |= match(va, size, isWrite ? (1 << RW_WRITE) | (1 << RW_ACCESS) : 1 << RW_ACCESS);
 }

@@ -10,8 +10,8 @@ import { ShiftOf } from "../ops/backend";
 import { Op } from "../ops/op";
 import { FlagOverride, FlagsOf } from "../state/rflags";
 import { divideSignedLocals, divideUnsignedLocals, keepUpperHalf, multiplyHighLocal, pushIfNegative, quotientLocal, remainderLocal, resultLocal, rotate, swapBytesLocal } from "./arithmetic";
-import { emit, ENTRY_RIP, get, getWide, i32Const, i64Const, keep, set, truncate, wider } from "./emit";
-import { currentInsn, nextDelta } from "./exits";
+import { emit, ENTRY_RIP, get, getWide, i32Const, i64Const, ifVoid, keep, set, truncate, wider } from "./emit";
+import { currentInsn, exitAtMiss, nextDelta } from "./exits";
 import { keepCarryInState, overrideFlagsIf, overrideFlagsLocals, pushCarry, pushCondition, setFlagsLocals, setVariableShiftFlags } from "./flags";
 import { linearLocal, loadLocal, loadUpdateLocal, pushSum, storeUpdate, storeValue, truncateTo32 } from "./memory";
 import { readRegisterLocal, registerLocal, writeRegisterLocal, writtenLocal } from "./registers";
@@ -118,8 +118,10 @@ export class Translator {
     set(writtenLocal(RSP << 3));
     return value;
   }
+  top<T>(): u32 {
+    return loadLocal<T>(readRegisterLocal<u64>(RSP << 3));
+  }
   releaseStack(bytes: u32): void {
-    if (bytes == 0) return;
     get(registerLocal(RSP << 3));
     i64Const(bytes);
     emit(W.I64_ADD);
@@ -294,6 +296,21 @@ export class Translator {
     setFlagsLocals<T>(FlagsOf.MULTIPLY, a, b, result, false);
   }
 
+  /** Only 64-bit code is translated: a relative branch that is not canonical faults where it arrives, as in the interpreter. */
+  checkJump(insn: Insn): void {}
+  checkTarget<T>(target: u32): void {
+    if (sizeof<T>() != 8) return;
+    get(target);
+    i64Const(16);
+    emit(W.I64_SHL);
+    i64Const(16);
+    emit(W.I64_SHR_S);
+    get(target);
+    emit(W.I64_NE);
+    ifVoid();
+    exitAtMiss(1);
+    emit(W.END);
+  }
   jump(insn: Insn): void {
     ending = Ending.JUMP;
   }

@@ -2,14 +2,19 @@
  * Loads and stores at linear addresses. A hit costs a tag comparison and an addition; the rest (page walk, page
  * crossing, devices, pages with code) is out of line.
  */
-import { SEG_SS } from "../abi/state";
-import { Insn } from "../decode/insn";
-import { raiseGP, raiseSS } from "../interrupts/raise";
+import { RSP, SEG_SS } from "../abi/state";
+import { Insn, INSN_MEMORY } from "../decode/insn";
+import { VECTOR_AC } from "../abi/vectors";
+import { noteAccess } from "../interrupts/debug";
+import { raiseGP, raiseSS, raiseWithCode } from "../interrupts/raise";
 import { invalidateCode } from "../interpreter/block";
-import { cpu } from "../state/cpu";
-import { CODE_64 } from "../state/mode";
+import { Op } from "../ops/op";
+import { isCanonical, linear } from "../state/address";
+import { cpu, readReg } from "../state/cpu";
+import { CODE_64, isAlignmentChecked, rightsPart } from "../state/mode";
+import { hasDataBreakpoints } from "../state/stepping";
 import { isRom, isVram, markDirty, pageFlags, readPhysical, writePhysical } from "./physical";
-import { ADDEND, TAG_READ, TAG_WRITE, TLB_SUPERVISOR, tlbEntry, translateIn, translatedPhysical, wantedTag } from "./tlb";
+import { ADDEND, TAG_READ, TAG_WRITE, TLB_CHECKED, TLB_SUPERVISOR, tlbEntry, translateIn, translatedPhysical, wantedTag } from "./tlb";
 import { Access } from "./walk";
 
 /** Reads `T` at linear address `va`, or raises #PF, #GP, #SS. */
@@ -28,16 +33,65 @@ export function write<T>(va: u64, value: T): void {
 
 /** Raises #GP(0), or #SS(0) for the stack segment, if `va` is not canonical. SDM vol 1 "Canonical Addressing". */
 export function checkCanonical(va: u64): void {
-  if (cpu().mode != CODE_64) return;
-  if (<u64>((<i64>(va << 16)) >> 16) == va) return;
-  const insn = changetype<Insn>(cpu().insn);
-  if (cpu().insn != 0 && insn.segment == SEG_SS) raiseSS(0);
+  if (cpu().mode != CODE_64 || isCanonical(va)) return;
+  if (cpu().insn != 0 && isOfStack(changetype<Insn>(cpu().insn), va)) raiseSS(0);
   raiseGP(0);
 }
 
+/** Whether the instruction reaches `va` by way of SS. PUSH, POP and CALL of a memory operand access the stack as well. */
+function isOfStack(insn: Insn, va: u64): bool {
+  if (<u32>insn.segment == SEG_SS) return true;
+  const nearOperand = va - linear(insn, 1, false) < OPERAND_BYTES;
+  switch (<u32>insn.code >> 2) {
+    case Op.PUSH:
+    case Op.CALL_INDIRECT:
+    case Op.CALL_FAR_INDIRECT:
+      return (insn.flags & <u16>INSN_MEMORY) != 0 && !nearOperand;
+    case Op.POP:
+      return (insn.flags & <u16>INSN_MEMORY) != 0 && va - readReg<u64>(RSP << 3) < OPERAND_BYTES;
+  }
+  return false;
+}
+
+/** More than the widest operand of these. */
+const OPERAND_BYTES: u64 = 16;
+
 /** Translates with the rights of the current privilege level; see translateIn(). */
 export function translate(va: u64, access: Access): u32 {
-  return translateIn(cpu().tlbPart, va, access);
+  const part = cpu().tlbPart;
+  return translateIn(part == TLB_CHECKED ? rightsPart() : part, va, access);
+}
+
+/**
+ * While alignment checking or a data breakpoint is armed: does what they have to do with an access of `size` bytes, and gives the
+ * CPU the TLB part that the access then uses; endChecked() takes it away again, or unwound() after a fault. Raises #AC, where
+ * nothing of higher priority is to be raised.
+ */
+function beginChecked(va: u64, size: u32, access: Access): void {
+  cpu().tlbPart = rightsPart();
+  if (((<u32>va) & (size - 1)) != 0 && isAlignmentChecked()) {
+    if (access == Access.WRITE) checkWritable(va, size);
+    else checkReadable(va, size);
+    raiseWithCode(VECTOR_AC, 0);
+  }
+  if (hasDataBreakpoints()) noteAccess(va, size, access == Access.WRITE);
+}
+
+// prettier-ignore
+@inline
+function endChecked(): void {
+  cpu().tlbPart = TLB_CHECKED;
+}
+
+/** Raises what a store of an element of INS would raise: the port is read after it. */
+export function checkElement(va: u64, size: u32): void {
+  if (cpu().tlbPart != TLB_CHECKED) {
+    checkWritable(va, size);
+    return;
+  }
+  beginChecked(va, size, Access.WRITE);
+  checkWritable(va, size);
+  endChecked();
 }
 
 function crosses(va: u64, size: u32): bool {
@@ -53,6 +107,12 @@ function checkCrossing(va: u64, size: u32, access: Access): void {
 }
 
 function readSlow<T>(va: u64): T {
+  if (cpu().tlbPart == TLB_CHECKED) {
+    beginChecked(va, sizeof<T>(), Access.READ);
+    const checked = read<T>(va);
+    endChecked();
+    return checked;
+  }
   checkCanonical(va);
   if (crosses(va, sizeof<T>())) {
     checkCrossing(va, sizeof<T>(), Access.READ);
@@ -72,6 +132,12 @@ function wrap(va: u64): u64 {
 }
 
 function writeSlow<T>(va: u64, value: T): void {
+  if (cpu().tlbPart == TLB_CHECKED) {
+    beginChecked(va, sizeof<T>(), Access.WRITE);
+    write<T>(va, value);
+    endChecked();
+    return;
+  }
   checkCanonical(va);
   if (crosses(va, sizeof<T>())) {
     // Both pages must allow it before the first byte changes.
@@ -110,6 +176,12 @@ export function readForUpdate<T>(va: u64): T {
 }
 
 function readForUpdateSlow<T>(va: u64): T {
+  if (cpu().tlbPart == TLB_CHECKED) {
+    beginChecked(va, sizeof<T>(), Access.WRITE);
+    const checked = readForUpdate<T>(va);
+    endChecked();
+    return checked;
+  }
   checkCanonical(va);
   updateVa = va;
   updateHost = 0;

@@ -5,6 +5,7 @@
  *     TLB_USER           CPL 3
  *     TLB_SUPERVISOR     CPL 0-2, and implicit supervisor accesses
  *     TLB_SUPERVISOR_AC  CPL 0-2 while CR4.SMAP and RFLAGS.AC are set: user pages may be accessed
+ *     TLB_CHECKED        always empty: every access goes the slow way, which checks alignment and data breakpoints
  *
  *     entry, 32 bytes:  tagRead u64 | tagWrite u64 | tagExecute u64 | addend u32 | unused
  *
@@ -30,7 +31,8 @@ const PART_SIZE: u32 = TLB_ENTRIES * TLB_ENTRY_SIZE;
 export const TLB_USER: u32 = TLB_BASE;
 export const TLB_SUPERVISOR: u32 = TLB_BASE + PART_SIZE;
 export const TLB_SUPERVISOR_AC: u32 = TLB_BASE + 2 * PART_SIZE;
-const PARTS_END: u32 = TLB_BASE + 3 * PART_SIZE;
+export const TLB_CHECKED: u32 = TLB_BASE + 3 * PART_SIZE;
+const PARTS_END: u32 = TLB_CHECKED;
 const NEVER: u64 = ~(<u64>0);
 /** No tag carries it, so NEVER cannot match. */
 const GENERATION_LIMIT: u32 = 0xfff;

@@ -21,7 +21,7 @@
  *     writeDst<T>(insn, v)                          destination that is only written
  *     readRegister<T>(offset), writeRegister<T>(offset, v)
  *     effectiveAddress(insn)                        what LEA computes, V<u64>
- *     push<T>(v), pop<T>()                          64-bit stacks or by SS.B; pop moves RSP
+ *     push<T>(v), pop<T>(), top<T>()                64-bit stacks or by SS.B; pop moves RSP, top does not
  *     add sub and or xor <T>(a, b), not<T>(a)
  *     shl shr sar rotateLeft rotateRight <T>(a, count)
  *     multiplyLow multiplyHigh multiplyHighSigned <T>(a, b)
@@ -37,8 +37,9 @@
  *     shiftCount<T>(insn), bitOffset<T>(insn)       masked to 5 or 6 bits; to the operand; V<u32>
  *     jump(insn), jumpIf(bool, insn)                relative branches
  *     jumpTo<T>(v)                                  absolute near branch
+ *     checkJump(insn), checkTarget<T>(v)            #GP(0) if the branch leaves the code segment or is not canonical
  *     nextRip<T>()                                  address of the following instruction
- *     releaseStack(bytes)                           RSP += bytes (RET imm16)
+ *     releaseStack(bytes)                           RSP += bytes
  *     writeRegisterUnless<T>(bool, offset, v)       all 64 bits stay if it is true
  *     leaveFrame<T>()                               LEAVE
  *

@@ -16,6 +16,7 @@ export function jmp<B>(insn: Insn): void {
 /** CALL rel. */
 export function call<B, T>(insn: Insn): void {
   const b = on<B>();
+  b.checkJump(insn);
   b.push<T>(b.nextRip<T>());
   b.jump(insn);
 }
@@ -23,13 +24,16 @@ export function call<B, T>(insn: Insn): void {
 /** JMP r/m. */
 export function jmpIndirect<B, T>(insn: Insn): void {
   const b = on<B>();
-  b.jumpTo<T>(b.readSrc<T>(insn));
+  const target = b.readSrc<T>(insn);
+  b.checkTarget<T>(target);
+  b.jumpTo<T>(target);
 }
 
 /** CALL r/m. */
 export function callIndirect<B, T>(insn: Insn): void {
   const b = on<B>();
   const target = b.readSrc<T>(insn);
+  b.checkTarget<T>(target);
   b.push<T>(b.nextRip<T>());
   b.jumpTo<T>(target);
 }
@@ -37,7 +41,8 @@ export function callIndirect<B, T>(insn: Insn): void {
 /** RET, RET imm16. */
 export function ret<B, T>(insn: Insn): void {
   const b = on<B>();
-  const target = b.pop<T>();
-  b.releaseStack(<u32>insn.imm);
+  const target = b.top<T>();
+  b.checkTarget<T>(target);
+  b.releaseStack(sizeof<T>() + <u32>insn.imm);
   b.jumpTo<T>(target);
 }

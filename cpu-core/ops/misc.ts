@@ -47,36 +47,29 @@ export function salc(): void {
   writeReg<u8>(AL, getCF() ? 0xff : 0);
 }
 
-/** Decrements the count register by address size; returns it. */
-function countDown(insn: Insn): u64 {
+/** Decrements the count register by address size; jumps unless it is 0 then, if `condition` holds. */
+function loopIf(insn: Insn, condition: bool): void {
   const size = (<u32>insn.flags >> INSN_ADDRESS_SHIFT) & 3;
-  if (size == 3) {
-    const count = readReg<u64>(RCX << 3) - 1;
-    writeReg<u64>(RCX << 3, count);
-    return count;
-  }
-  if (size == 2) {
-    const count = readReg<u32>(RCX << 3) - 1;
-    writeReg<u32>(RCX << 3, count);
-    return <u64>count;
-  }
-  const count = <u16>(readReg<u16>(RCX << 3) - 1);
-  writeReg<u16>(RCX << 3, count);
-  return <u64>count;
+  const count = readReg<u64>(RCX << 3) - 1;
+  const left = size == 3 ? count : size == 2 ? count & 0xffff_ffff : count & 0xffff;
+  const taken = left != 0 && condition;
+  if (taken) on<Interpreter>().checkJump(insn);
+  if (size == 3) writeReg<u64>(RCX << 3, count);
+  else if (size == 2) writeReg<u32>(RCX << 3, <u32>count);
+  else writeReg<u16>(RCX << 3, <u16>count);
+  on<Interpreter>().jumpIf(taken, insn);
 }
 
 export function loop(insn: Insn): void {
-  on<Interpreter>().jumpIf(countDown(insn) != 0, insn);
+  loopIf(insn, true);
 }
 
 export function loope(insn: Insn): void {
-  const equal = getZF();
-  on<Interpreter>().jumpIf(countDown(insn) != 0 && equal, insn);
+  loopIf(insn, getZF());
 }
 
 export function loopne(insn: Insn): void {
-  const equal = getZF();
-  on<Interpreter>().jumpIf(countDown(insn) != 0 && !equal, insn);
+  loopIf(insn, !getZF());
 }
 
 export function jcxz(insn: Insn): void {

@@ -7,7 +7,7 @@ import { FLAG_DF, FLAG_RF, FLAG_TF, RAX, RCX, RDI, RSI, SEG_ES } from "../abi/st
 import { Insn, INSN_ADDRESS_SHIFT, INSN_REP, INSN_REPNE } from "../decode/insn";
 import { wide } from "../interpreter/backend";
 import { ADDEND, TAG_READ, TAG_WRITE, tlbEntry, wantedTag } from "../mmu/tlb";
-import { checkWritable, read, write } from "../mmu/access";
+import { checkElement, read, write } from "../mmu/access";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { baseOf, linearIn } from "../state/segments";
 import { FlagsOf, getZF } from "../state/rflags";
@@ -277,7 +277,7 @@ export function ins<T>(insn: Insn): void {
       notePort(port, sizeof<T>());
       store<T>(target, <T>portRead(port, sizeof<T>()));
     } else {
-      checkWritable(to, sizeof<T>());
+      checkElement(to, sizeof<T>());
       notePort(port, sizeof<T>());
       write<T>(to, <T>portRead(port, sizeof<T>()));
     }

@@ -3,6 +3,7 @@
  */
 import {
   CPU_SEGMENTS,
+  CR0_AM,
   CR0_PE,
   CR4_SMAP,
   EFER_LMA,
@@ -13,8 +14,9 @@ import {
   SEGMENT_ATTRIBUTES,
   SEGMENT_SIZE,
 } from "../abi/state";
-import { TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER } from "../mmu/tlb";
+import { TLB_CHECKED, TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER } from "../mmu/tlb";
 import { cpu, cpuBase } from "./cpu";
+import { hasDataBreakpoints } from "./stepping";
 
 export const CODE_16: u32 = 0;
 export const CODE_32: u32 = 1;
@@ -33,13 +35,23 @@ export function isLongMode(): bool {
   return (cpu().efer & EFER_LMA) != 0;
 }
 
-/** Works out `mode` and the TLB part; to be called when CS, CPL, CR0, CR4, EFER, RFLAGS.VM or RFLAGS.AC changed. */
+/** Works out `mode` and the TLB part; to be called when CS, CPL, CR0, CR4, EFER, RFLAGS.VM, RFLAGS.AC or DR7 changed. */
 export function updateMode(): void {
   const attributes = load<u32>(cpuBase(), CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_ATTRIBUTES);
   if (isLongMode() && (attributes & ATTRIBUTE_L) != 0) cpu().mode = CODE_64;
   else cpu().mode = (attributes & ATTRIBUTE_DB) != 0 ? CODE_32 : CODE_16;
-  if (cpu().cpl == 3) cpu().tlbPart = TLB_USER;
-  else cpu().tlbPart = (cpu().cr4 & CR4_SMAP) != 0 && (cpu().rflags & FLAG_AC) != 0 ? TLB_SUPERVISOR_AC : TLB_SUPERVISOR;
+  cpu().tlbPart = isAlignmentChecked() || hasDataBreakpoints() ? TLB_CHECKED : rightsPart();
+}
+
+/** The TLB part with the rights of the current privilege level. */
+export function rightsPart(): u32 {
+  if (cpu().cpl == 3) return TLB_USER;
+  return (cpu().cr4 & CR4_SMAP) != 0 && (cpu().rflags & FLAG_AC) != 0 ? TLB_SUPERVISOR_AC : TLB_SUPERVISOR;
+}
+
+/** Whether an access that is not aligned raises #AC. SDM vol 3A "Alignment Check Exception (#AC)". */
+export function isAlignmentChecked(): bool {
+  return cpu().cpl == 3 && (cpu().rflags & FLAG_AC) != 0 && (cpu().cr0 & CR0_AM) != 0;
 }
 
 /** Bytes of the stack pointer: 8 in 64-bit mode, else 4 or 2 by SS.B. */

@@ -4,6 +4,7 @@
  *     bits 0-1    what is held off before the next instruction
  *     bits 2-3    what was held off before the current one
  *     bits 8-15   L0-3 and G0-3 of DR7: a breakpoint is enabled
+ *     bit 16      one of them is a data breakpoint
  *
  * STI holds off interrupts; MOV SS and POP SS hold off interrupts, NMI and debug exceptions and lose the single-step trap that would
  * follow them, so that the stack pointer can be loaded next. SDM vol 3A "Masking Exceptions and Interrupts When Switching
@@ -17,6 +18,7 @@ const NEXT: u32 = 3;
 const CURRENT_SHIFT: u32 = 2;
 const HOLDS: u32 = 15;
 const BREAKPOINTS_SHIFT: u32 = 8;
+const DATA_BREAKPOINTS: u32 = 1 << 16;
 
 /** What is held off at this instruction boundary: HOLD_*. */
 export function heldOff(): u32 {
@@ -45,9 +47,14 @@ export function endHolding(): void {
 
 /** Enable bits of DR7. */
 export function armedBreakpoints(): u32 {
-  return cpu().stepping >> BREAKPOINTS_SHIFT;
+  return (cpu().stepping >> BREAKPOINTS_SHIFT) & 0xff;
 }
 
-export function armBreakpoints(enables: u32): void {
-  cpu().stepping = (cpu().stepping & HOLDS) | (enables << BREAKPOINTS_SHIFT);
+/** Whether a data breakpoint is enabled: accesses to memory have to be looked at. */
+export function hasDataBreakpoints(): bool {
+  return (cpu().stepping & DATA_BREAKPOINTS) != 0;
+}
+
+export function armBreakpoints(enables: u32, data: bool): void {
+  cpu().stepping = (cpu().stepping & HOLDS) | (enables << BREAKPOINTS_SHIFT) | (data ? DATA_BREAKPOINTS : 0);
 }

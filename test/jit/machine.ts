@@ -7,6 +7,7 @@ import {
   CPU_COUNT_RETIRED,
   CPU_COUNT_TRANSLATED_ENTRIES,
   CPU_COUNT_TRANSLATIONS,
+  CPU_CPL,
   CPU_CR2,
   CPU_RAISED_CODE,
   CPU_RAISED_VECTOR,
@@ -54,8 +55,8 @@ export class BareMachine {
   /** What stopped the program: an exit reason, or "fault". */
   stopped: number | "fault" | null = null;
 
-  /** `threshold`: entries of a block before it is translated, 0: never. */
-  constructor(threshold: number) {
+  /** `threshold`: entries of a block before it is translated, 0: never. With `alignment_check` at CPL 3 with CR0.AM and RFLAGS.AC set. */
+  constructor(threshold: number, alignment_check = false) {
     module ??= new WebAssembly.Module(readFileSync(WASM));
     const memory = new WebAssembly.Memory({ initial: (RAM_BASE + RAM_BYTES) / 65536 });
     const env: WebAssembly.ModuleImports = {
@@ -87,10 +88,10 @@ export class BareMachine {
     this.bytes = new Uint8Array(memory.buffer);
     this.#core.reset(RAM_BYTES);
     this.#core.set_translation_threshold(threshold);
-    this.#enterLongMode();
+    this.#enterLongMode(alignment_check);
   }
 
-  #enterLongMode(): void {
+  #enterLongMode(alignment_check: boolean): void {
     const entry = (table: number, index: number, value: number) =>
       this.view.setUint32(RAM_BASE + table + index * 8, value, true);
     entry(0x1000, 0, 0x2007);
@@ -114,7 +115,13 @@ export class BareMachine {
     };
     segment(SEG_CS, 0xa09b);
     segment(SEG_SS, 0xc093);
-    this.#core.set_rflags(2);
+    if (alignment_check) {
+      segment(SEG_CS, 0xa0fb);
+      segment(SEG_SS, 0xc0f3);
+      this.view.setUint32(STATE_BASE + CPU_CPL, 3, true);
+      this.#core.set_cr(0, 0x8005_0033 | 0, 0);
+    }
+    this.#core.set_rflags(alignment_check ? 0x4_0002 : 2);
   }
 
   load(code: readonly number[], registers: readonly bigint[], data: Uint8Array): void {

@@ -156,6 +156,7 @@ export class ProtectedMachine {
     this.#segment(1, 0x08, 0xc09b);
     for (const index of [0, 2, 3, 4, 5]) this.#segment(index, 0x10, 0xc093);
     this.#segment(SEG_TR, 0x38, 0x8b, TSS_A, 0x67);
+    this.set(CPU_REGS + 2 * 8, 0); // EDX, the signature after reset
     this.set(CPU_REGS + 4 * 8, NAMES.STACK0);
     this.view.setBigUint64(STATE_BASE + CPU_RIP, BigInt(CODE), true);
     this.core.set_rflags(2);
