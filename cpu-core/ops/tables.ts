@@ -4,7 +4,7 @@ import { VECTOR_GP, VECTOR_NP } from "../abi/vectors";
 import { Insn, INSN_MEMORY } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
 import { raiseGP, raiseWithCode } from "../interrupts/raise";
-import { read, readSystem, write, writeSystem } from "../mmu/access";
+import { read, write, writeSystem } from "../mmu/access";
 import { isCanonical, linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { CODE_64, isLongMode } from "../state/mode";
@@ -20,6 +20,7 @@ import {
   descriptorLimit,
   limitOf,
   readDescriptor,
+  readUpperDescriptor,
   selectorOf,
   setSegment,
   TYPE_CODE,
@@ -71,9 +72,14 @@ export function storeSelector<T>(insn: Insn, index: u32): void {
   else on<Interpreter>().writeDst<T>(insn, <T>selectorOf(index));
 }
 
-/** A system descriptor of 16 bytes in long mode: the upper half of its base. */
-function upperBase(): u64 {
-  return isLongMode() ? <u64>readSystem<u32>(descriptorAddress + 8) << 32 : 0;
+/** Base of the LDT or TSS just read, whose descriptor has 16 bytes in long mode. Raises #GP(selector) if it is malformed. */
+function systemBase(selector: u32): u64 {
+  const low = descriptorBase();
+  if (!isLongMode()) return low;
+  const upper = readUpperDescriptor(selector);
+  const base = low | (upper << 32);
+  if (((upper >> 40) & 0x1f) != 0 || !isCanonical(base)) raiseGP(selector & 0xfffc);
+  return base;
 }
 
 export function lldt(insn: Insn): void {
@@ -88,7 +94,7 @@ export function lldt(insn: Insn): void {
   const attributes = descriptorAttributes();
   if ((attributes & 0x1f) != TYPE_LDT) raiseGP(selector & 0xfffc);
   if ((attributes & ATTRIBUTE_P) == 0) raiseWithCode(VECTOR_NP, selector & 0xfffc);
-  setSegment(SEG_LDTR, selector, attributes, descriptorBase() | upperBase(), descriptorLimit());
+  setSegment(SEG_LDTR, selector, attributes, systemBase(selector), descriptorLimit());
 }
 
 export function ltr(insn: Insn): void {
@@ -100,7 +106,7 @@ export function ltr(insn: Insn): void {
   const type = attributes & 0x1f;
   if (type != TYPE_TSS && (type != TYPE_TSS_16 || isLongMode())) raiseGP(selector & 0xfffc);
   if ((attributes & ATTRIBUTE_P) == 0) raiseWithCode(VECTOR_NP, selector & 0xfffc);
-  const base = descriptorBase() | upperBase();
+  const base = systemBase(selector);
   const limit = descriptorLimit();
   writeSystem<u8>(descriptorAddress + 5, <u8>(attributes | 2)); // busy
   setSegment(SEG_TR, selector, attributes | 2, base, limit);
