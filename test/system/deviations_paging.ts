@@ -69,4 +69,30 @@ export const PAGING_DEVIATIONS: readonly Deviation[] = [
     sdm: "done",
     because: 'Bochs loads them for CR0.WP too. SDM vol 3A "PDPTE Registers": for CD, NW and PG',
   },
+  {
+    machine: "bochs",
+    image: "pcid",
+    checks: /^invpcid type 1 << 32$/,
+    sdm: "#GP(0000) seen=00000000",
+    because:
+      'Bochs reads 32 bits of the type without REX.W. SDM vol 2A "INVPCID": in 64-bit mode the operand has 64 bits',
+  },
+  {
+    machine: "qemu",
+    image: "pcid",
+    checks: /^pcid |^pcide set |^pg cleared with pcide$/,
+    because: 'QEMU\'s TCG has no PCIDs. SDM vol 3A "Process-Context Identifiers (PCIDs)"',
+  },
+  {
+    machine: "qemu",
+    image: "pcid",
+    checks: /^cr3 bit|^keep without pcide$/,
+    because: 'QEMU takes reserved bits of CR3. SDM vol 2B "MOV - Move to/from Control Registers"',
+  },
+  {
+    machine: "qemu",
+    image: null,
+    checks: /^flush .*invpcid|^invpcid /,
+    because: 'QEMU\'s TCG has no INVPCID. SDM vol 2A "INVPCID"',
+  },
 ];

@@ -10,6 +10,7 @@
 %define TARGET 0x80605000
 %define USER_CODE 0x40000000
 %include "lib/paging.asm"
+%include "lib/paging_matrices.asm"
 
 TOP_TABLE       equ PAGING_TABLES
 IDENTITY_PD     equ PAGING_TABLES + 0x1000
