@@ -22,6 +22,7 @@ import { cpu, cpuBase } from "./state/cpu";
 import { updateMode } from "./state/mode";
 import { materializeFlags } from "./state/rflags";
 import { MXCSR_DEFAULT } from "./state/simd";
+import { loadSegment } from "./state/segments";
 
 export { run } from "./run";
 export { fxrstorImage as fxrstor, fxsaveImage as fxsave } from "./ops/fx_image";
@@ -114,6 +115,11 @@ export function materialize_flags(): u32 {
 export function deliver_raised(): u32 {
   unwound();
   return 0;
+}
+
+/** MOV to ES, SS, DS, FS or GS with all its checks. Unwinds on a bad selector. */
+export function load_segment(index: u32, selector: u32): void {
+  loadSegment(index, selector);
 }
 
 /** Sets RFLAGS outright. */

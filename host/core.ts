@@ -27,6 +27,7 @@ export interface CoreExports {
   /** Drops decoded code of the physical range. */
   invalidate_code(pa: number, length_bytes: number): void;
   flush_tlb(): void;
+  load_segment(index: number, selector: number): void;
   invlpg(lo: number, hi: number): void;
   set_cr(register: number, lo: number, hi: number): void;
   /** Throws UNWIND when the MSR does not exist or does not take the value. */

@@ -11,6 +11,13 @@ import {
   CPU_CR4,
   CPU_REGS,
   CPU_RIP,
+  CPU_SEGMENTS,
+  SEG_LDTR,
+  SEGMENT_ATTRIBUTES,
+  SEGMENT_BASE,
+  SEGMENT_LIMIT,
+  SEGMENT_SELECTOR,
+  SEGMENT_SIZE,
 } from "../cpu-core/abi/state.ts";
 import type { Cpu, IoMemory, Machine as KernelMachine, Ports, Ram } from "../kernel/arch/x86/machine.ts";
 import type { MemoryBus, PortBus } from "./bus.ts";
@@ -20,6 +27,8 @@ import { UNWIND } from "./core.ts";
 import type { Core } from "./core.ts";
 import { GuestRam, mapIoMemory } from "./memory.ts";
 
+/** Present, type LDT. SDM vol 3A "System Descriptor Types". */
+const LDT_ATTRIBUTES = 0x82;
 const TWO_32 = 0x1_0000_0000;
 
 const high = (value: number): number => Math.floor(value / TWO_32) | 0;
@@ -107,6 +116,28 @@ export class GuestCpu implements Cpu {
     const { core } = this;
     core.exports.cpuid(leaf, subleaf);
     return { eax: core.scratch(0), ebx: core.scratch(1), ecx: core.scratch(2), edx: core.scratch(3) };
+  }
+
+  readSelector(segment: number): number {
+    return this.core.read32(CPU_SEGMENTS + segment * SEGMENT_SIZE + SEGMENT_SELECTOR) & 0xffff;
+  }
+
+  loadSegment(segment: number, selector: number): boolean {
+    try {
+      this.core.exports.load_segment(segment, selector);
+      return true;
+    } catch (error) {
+      if (error === UNWIND) return false;
+      throw error;
+    }
+  }
+
+  loadLdt(selector: number, base: number, limit: number): void {
+    const at = CPU_SEGMENTS + SEG_LDTR * SEGMENT_SIZE;
+    this.core.write32(at + SEGMENT_SELECTOR, selector);
+    this.core.write32(at + SEGMENT_ATTRIBUTES, selector === 0 ? 0 : LDT_ATTRIBUTES);
+    this.core.write64(at + SEGMENT_BASE, base);
+    this.core.write32(at + SEGMENT_LIMIT, limit);
   }
 
   invlpg(va: number): void {

@@ -17,6 +17,20 @@ function elf(change: (file: Buffer) => void = () => undefined): Buffer {
   return file;
 }
 
+/** The same for i386. */
+function elf32(): Buffer {
+  const file = Buffer.alloc(200);
+  file.write("\x7fELF\x01\x01\x01", "latin1");
+  file.writeUInt16LE(2, 16);
+  file.writeUInt16LE(3, 18);
+  file.writeUInt32LE(52, 28);
+  file.writeUInt16LE(32, 42);
+  file.writeUInt16LE(1, 44);
+  file.writeUInt32LE(1, 52);
+  file.writeUInt32LE(200, 52 + 16);
+  return file;
+}
+
 function look(file: Buffer): string {
   try {
     const { kind, interpreter } = inspect("p", (at, length) => file.subarray(at, at + length), file.length);
@@ -37,7 +51,12 @@ test.each([
     elf().subarray(0, 150),
     "p: truncated ELF file: a segment ends at byte 200 of 150",
   ],
-  ["i386", elf((f) => ((f[4] = 1), f.writeUInt16LE(3, 18))), "p: 32-bit ELF program for i386, need x86-64"],
+  ["an i386 program", elf32(), "elf"],
+  [
+    "a 32-bit ARM",
+    elf((f) => ((f[4] = 1), f.writeUInt16LE(40, 18))),
+    "p: 32-bit ELF program for ARM, need x86-64",
+  ],
   ["ARM", elf((f) => f.writeUInt16LE(183, 18)), "p: ELF program for AArch64, need x86-64"],
   [
     "an object file",

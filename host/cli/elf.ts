@@ -3,6 +3,20 @@
  * Source: ELF-64 Object File Format 1.5, "ELF header", "Program header table"; man 5 elf.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import {
+  E_MACHINE,
+  E_TYPE,
+  EHDR32_SIZE,
+  ELF32,
+  ELF64,
+  EM_386,
+  EM_X86_64,
+  ET_DYN,
+  ET_EXEC,
+  PT_INTERP,
+  PT_LOAD,
+} from "../../kernel/uapi/elf.ts";
+import type { ElfLayout } from "../../kernel/uapi/elf.ts";
 import { CliError, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, hostErrorText } from "./errors.ts";
 
 const EI_CLASS = 4;
@@ -10,17 +24,10 @@ const EI_DATA = 5;
 const ELFCLASS32 = 1;
 const ELFCLASS64 = 2;
 const ELFDATA2LSB = 1;
-const ET_EXEC = 2;
-const ET_DYN = 3;
-const EM_X86_64 = 62;
-const PT_LOAD = 1;
-const PT_INTERP = 3;
-const HEADER_BYTES = 64;
-const PROGRAM_HEADER_BYTES = 56;
 
 // prettier-ignore
 const MACHINES: Record<number, string> = {
-  2: "SPARC", 3: "i386", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 22: "S390", 40: "ARM", 42: "SuperH", 50: "IA-64",
+  2: "SPARC", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 22: "S390", 40: "ARM", 42: "SuperH", 50: "IA-64",
   183: "AArch64", 243: "RISC-V", 258: "LoongArch",
 };
 
@@ -73,44 +80,50 @@ export function inspect(
   }
   if (header.toString("latin1", 0, 4) !== "\x7fELF")
     refuse("not an ELF program and not a script with a #! line");
-  if (header.length < HEADER_BYTES) refuse("truncated ELF file: the header is incomplete");
-  const machine = header.readUInt16LE(18);
+  if (header.length < EHDR32_SIZE) refuse("truncated ELF file: the header is incomplete");
+  const machine = header.readUInt16LE(E_MACHINE);
   if (header[EI_DATA] !== ELFDATA2LSB) refuse("big-endian ELF program, need x86-64");
   const named = MACHINES[machine] ?? `machine number ${machine}`;
-  if (machine !== EM_X86_64) {
+  if (machine !== EM_X86_64 && machine !== EM_386) {
     refuse(
       header[EI_CLASS] === ELFCLASS32
         ? `32-bit ELF program for ${named}, need x86-64`
         : `ELF program for ${named}, need x86-64`,
     );
   }
-  if (header[EI_CLASS] !== ELFCLASS64) refuse("32-bit ELF program (x32), need 64-bit x86-64");
-  const type = header.readUInt16LE(16);
+  if (machine === EM_X86_64 && header[EI_CLASS] !== ELFCLASS64)
+    refuse("32-bit ELF program (x32), need 64-bit x86-64");
+  const layout = machine === EM_386 ? ELF32 : ELF64;
+  if (header.length < layout.ehdr_size) refuse("truncated ELF file: the header is incomplete");
+  const type = header.readUInt16LE(E_TYPE);
   if (type !== ET_EXEC && type !== ET_DYN) refuse("ELF file that is no program (object file or core dump)");
-  return inspectSegments(header, read, size_bytes, refuse);
+  return inspectSegments(header, layout, read, size_bytes, refuse);
 }
 
 function inspectSegments(
   header: Buffer,
+  layout: ElfLayout,
   read: (offset: number, length: number) => Buffer,
   size_bytes: number,
   refuse: (why: string) => never,
 ): ProgramKind {
-  const phoff = Number(header.readBigUInt64LE(32));
-  const nr_headers = header.readUInt16LE(56);
-  if (header.readUInt16LE(54) !== PROGRAM_HEADER_BYTES || nr_headers === 0)
+  const word = (buffer: Buffer, at: number) =>
+    layout.word === 4 ? buffer.readUInt32LE(at) : Number(buffer.readBigUInt64LE(at));
+  const phoff = word(header, layout.e_phoff);
+  const nr_headers = header.readUInt16LE(layout.e_phnum);
+  if (header.readUInt16LE(layout.e_phentsize) !== layout.phdr_size || nr_headers === 0)
     refuse("ELF file without program headers");
-  const headers = read(phoff, nr_headers * PROGRAM_HEADER_BYTES);
-  if (headers.length < nr_headers * PROGRAM_HEADER_BYTES)
+  const headers = read(phoff, nr_headers * layout.phdr_size);
+  if (headers.length < nr_headers * layout.phdr_size)
     refuse("truncated ELF file: program headers are missing");
   let interpreter = "";
   let nr_loads = 0;
   for (let n = 0; n < nr_headers; n++) {
-    const at = n * PROGRAM_HEADER_BYTES;
-    const type = headers.readUInt32LE(at);
+    const at = n * layout.phdr_size;
+    const type = headers.readUInt32LE(at + layout.p_type);
     if (type !== PT_LOAD && type !== PT_INTERP) continue;
-    const offset = Number(headers.readBigUInt64LE(at + 8));
-    const length = Number(headers.readBigUInt64LE(at + 32));
+    const offset = word(headers, at + layout.p_offset);
+    const length = word(headers, at + layout.p_filesz);
     if (offset + length > size_bytes)
       refuse(`truncated ELF file: a segment ends at byte ${offset + length} of ${size_bytes}`);
     if (type === PT_LOAD) nr_loads++;

@@ -3,7 +3,7 @@
  * fs/utimes.c.
  */
 import { isErr } from "../lib/err.ts";
-import { copyFromUser } from "../mm/usercopy.ts";
+import { readTimePair, readWords, timeWordSize } from "../mm/user_words.ts";
 import { finish, type Sleep } from "../sched/wait.ts";
 import { capable } from "../task/cred.ts";
 import { sendSignal } from "../task/signal.ts";
@@ -282,14 +282,16 @@ function* utimes(
   return isErr(path) ? path : yield* changeTimes(task, path, times);
 }
 
-/** Reads two (seconds, fraction) pairs of 64 bits; `ns_per_unit` of the fraction. */
+/** Reads two (seconds, fraction) pairs; `ns_per_unit` of the fraction. */
 function readTimes(task: Task, ptr: number, ns_per_unit: number): [Timespec, Timespec] | number {
-  const bytes = new Uint8Array(32);
-  if (copyFromUser(task, ptr, bytes) < 0) return -EFAULT;
-  const view = new DataView(bytes.buffer);
-  const at = (offset: number) => Number(view.getBigInt64(offset, true));
-  const pair = [0, 16].map((offset) => ({ sec: at(offset), nsec: at(offset + 8) * ns_per_unit }));
-  return pair as unknown as [Timespec, Timespec];
+  const first = readTimePair(task, ptr);
+  const second = readTimePair(task, ptr + 2 * timeWordSize(task));
+  if (first === null || second === null) return -EFAULT;
+  const time = ([sec, fraction]: readonly [number, number]): Timespec => ({
+    sec,
+    nsec: fraction * ns_per_unit,
+  });
+  return [time(first), time(second)];
 }
 
 export function sys_utimensat(
@@ -327,9 +329,8 @@ export function sys_utimes(task: Task, pathname: number, tvp: number): Sleep<num
 
 export function sys_utime(task: Task, pathname: number, times: number): Sleep<number> | number {
   if (times === 0) return utimes(task, AT_FDCWD, pathname, null, 0);
-  const bytes = new Uint8Array(16);
-  if (copyFromUser(task, times, bytes) < 0) return -EFAULT;
-  const view = new DataView(bytes.buffer);
-  const pair = [0, 8].map((offset) => ({ sec: Number(view.getBigInt64(offset, true)), nsec: 0 }));
-  return utimes(task, AT_FDCWD, pathname, pair as unknown as [Timespec, Timespec], 0);
+  const words = readWords(task, times, 2, timeWordSize(task));
+  if (words === null) return -EFAULT;
+  const [actime, modtime] = words.map((sec) => ({ sec, nsec: 0 }));
+  return utimes(task, AT_FDCWD, pathname, [actime, modtime], 0);
 }

@@ -8,7 +8,8 @@
  * next wake-up, a one-shot one is disarmed until EPOLL_CTL_MOD.
  */
 import { isErr } from "../lib/err.ts";
-import { copyFromUser, copyToUser, getUser64 } from "../mm/usercopy.ts";
+import { readTimePair } from "../mm/user_words.ts";
+import { copyFromUser, copyToUser } from "../mm/usercopy.ts";
 import { WaitQueue, type Sleep, type WaitEntry } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
 import { EEXIST, EFAULT, EINTR, EINVAL, ELOOP, ENOENT, EPERM, ETIME } from "../uapi/errno.ts";
@@ -331,9 +332,9 @@ export function sys_epoll_pwait2(
 ): Sleep<number> | number {
   let deadline_ns = Infinity;
   if (timeout !== 0) {
-    const sec = getUser64(task, timeout);
-    const nsec = getUser64(task, timeout + 8);
-    if (sec === null || nsec === null) return -EFAULT;
+    const pair = readTimePair(task, timeout);
+    if (pair === null) return -EFAULT;
+    const [sec, nsec] = pair;
     if (sec < 0 || nsec < 0 || nsec >= 1e9) return -EINVAL;
     deadline_ns = sec + nsec === 0 ? 0 : task.kernel.time.monotonic_ns() + sec * 1e9 + nsec;
   }

@@ -45,7 +45,7 @@ import {
 import type { File } from "./file.ts";
 import { closeFile, nofileLimit } from "./file_table.ts";
 import { S_APPEND } from "./inode.ts";
-import { getLock, setLock } from "./locks.ts";
+import { FLOCK, type FlockLayout, getLock, setLock } from "./locks.ts";
 import { addSeals, getSeals } from "./memfd.ts";
 import { ownerOrCapable } from "./permission.ts";
 import { getPipeSize, setPipeSize } from "./pipe.ts";
@@ -113,6 +113,17 @@ function getOwnerEx(task: Task, file: File, arg: number): number {
 }
 
 export function sys_fcntl(task: Task, fd: number, cmd: number, arg: number): number | Sleep<number> {
+  return fcntl(task, fd, cmd, arg, FLOCK);
+}
+
+/** fcntl(2) whose struct flock has the given layout. */
+export function fcntl(
+  task: Task,
+  fd: number,
+  cmd: number,
+  arg: number,
+  layout: FlockLayout,
+): number | Sleep<number> {
   const { files } = task;
   const file = files.getRaw(fd);
   if (isErr(file)) return file;
@@ -145,13 +156,13 @@ export function sys_fcntl(task: Task, fd: number, cmd: number, arg: number): num
       return setFlags(task, file, arg);
     case F_GETLK:
     case F_OFD_GETLK:
-      return getLock(task, file, arg, cmd === F_OFD_GETLK);
+      return getLock(task, file, arg, cmd === F_OFD_GETLK, layout);
     case F_SETLK:
     case F_SETLKW:
-      return setLock(task, file, fd, arg, cmd === F_SETLKW, false);
+      return setLock(task, file, fd, arg, cmd === F_SETLKW, false, layout);
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-      return setLock(task, file, fd, arg, cmd === F_OFD_SETLKW, true);
+      return setLock(task, file, fd, arg, cmd === F_OFD_SETLKW, true, layout);
     case F_GETOWN:
       return file.f_owner;
     case F_SETOWN: {

@@ -7,6 +7,7 @@
  * any descriptor of the file (man 2 fcntl).
  */
 import { isErr } from "../lib/err.ts";
+import { encodeWords } from "../mm/user_words.ts";
 import { copyFromUser, copyToUser } from "../mm/usercopy.ts";
 import { WaitQueue, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
@@ -156,16 +157,35 @@ function acquire(task: Task, file: File, request: FileLock, may_wait: boolean): 
   return 0;
 }
 
-/** struct flock of 64 bits: 0 s16 l_type, 2 s16 l_whence, 8 s64 l_start, 16 s64 l_len, 24 s32 l_pid. */
-function readFlock(task: Task, file: File, ptr: number, is_ofd: boolean): FileLock | number {
-  const bytes = new Uint8Array(32);
+/** struct flock: s16 l_type, s16 l_whence, then l_start, l_len and s32 l_pid at these offsets. */
+export interface FlockLayout {
+  bytes: number;
+  start: number;
+  length: number;
+  pid: number;
+  /** Of l_start and l_len. */
+  offset_bytes: number;
+}
+
+export const FLOCK: FlockLayout = { bytes: 32, start: 8, length: 16, pid: 24, offset_bytes: 8 };
+
+function readFlock(
+  task: Task,
+  file: File,
+  ptr: number,
+  is_ofd: boolean,
+  layout: FlockLayout,
+): FileLock | number {
+  const bytes = new Uint8Array(layout.bytes);
   if (copyFromUser(task, ptr, bytes) < 0) return -EFAULT;
   const view = new DataView(bytes.buffer);
   const type = view.getInt16(0, true);
   if (type !== F_RDLCK && type !== F_WRLCK && type !== F_UNLCK) return -EINVAL;
-  if (is_ofd && view.getInt32(24, true) !== 0) return -EINVAL;
-  let start = Number(view.getBigInt64(8, true));
-  const length = Number(view.getBigInt64(16, true));
+  if (is_ofd && view.getInt32(layout.pid, true) !== 0) return -EINVAL;
+  const offsetAt = (at: number) =>
+    layout.offset_bytes === 4 ? view.getInt32(at, true) : Number(view.getBigInt64(at, true));
+  let start = offsetAt(layout.start);
+  const length = offsetAt(layout.length);
   switch (view.getInt16(2, true)) {
     case SEEK_SET:
       break;
@@ -198,8 +218,9 @@ export function setLock(
   ptr: number,
   may_wait: boolean,
   is_ofd: boolean,
+  layout: FlockLayout,
 ): number | Sleep<number> {
-  const request = readFlock(task, file, ptr, is_ofd);
+  const request = readFlock(task, file, ptr, is_ofd, layout);
   if (typeof request === "number") return request;
   if (request.type === F_RDLCK && !file.isReadable) return -EBADF;
   if (request.type === F_WRLCK && !file.isWritable) return -EBADF;
@@ -225,24 +246,31 @@ function* recheckDescriptor(
 }
 
 /** fcntl(F_GETLK): the first lock that would be in the way, or F_UNLCK. */
-export function getLock(task: Task, file: File, ptr: number, is_ofd: boolean): number {
-  const request = readFlock(task, file, ptr, is_ofd);
+export function getLock(task: Task, file: File, ptr: number, is_ofd: boolean, layout: FlockLayout): number {
+  const request = readFlock(task, file, ptr, is_ofd, layout);
   if (typeof request === "number") return request;
   if (request.type === F_UNLCK && !is_ofd) return -EINVAL;
   const blocker = file.inode.locks && findConflict(file.inode.locks, request);
-  const bytes = new Uint8Array(32);
+  const bytes = new Uint8Array(layout.bytes);
   if (copyFromUser(task, ptr, bytes) < 0) return -EFAULT;
   const view = new DataView(bytes.buffer);
   if (!blocker) view.setInt16(0, F_UNLCK, true);
   else {
+    const { start, end, pid } = blocker;
+    const length = end === OFFSET_MAX ? 0 : end - start + 1;
+    const size = layout.offset_bytes;
+    if (size === 4 && (start > MAX_OFFSET_32 || length > MAX_OFFSET_32)) return -EOVERFLOW;
     view.setInt16(0, blocker.type, true);
     view.setInt16(2, SEEK_SET, true);
-    view.setBigInt64(8, BigInt(blocker.start), true);
-    view.setBigInt64(16, blocker.end === OFFSET_MAX ? 0n : BigInt(blocker.end - blocker.start + 1), true);
-    view.setInt32(24, blocker.pid, true);
+    bytes.set(encodeWords([start], size), layout.start);
+    bytes.set(encodeWords([length], size), layout.length);
+    view.setInt32(layout.pid, pid, true);
   }
   return copyToUser(task, ptr, bytes);
 }
+
+/** Most that an off_t of 32 bits holds. */
+const MAX_OFFSET_32 = 0x7fff_ffff;
 
 export function sys_flock(task: Task, fd: number, operation: number): number | Sleep<number> {
   if (operation & LOCK_MAND) return 0;

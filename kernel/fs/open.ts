@@ -6,6 +6,7 @@
  */
 import { isErr } from "../lib/err.ts";
 import { kernelIter } from "../mm/iov_iter.ts";
+import { ABI_IA32 } from "../mm/user_words.ts";
 import { copyFromUser } from "../mm/usercopy.ts";
 import { finish, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
@@ -307,6 +308,11 @@ function* openFd(
   return task.files.install(task, file, (flags & O_CLOEXEC) !== 0);
 }
 
+/** What programs need not say when their off_t has 64 bits. Linux: force_o_largefile(). */
+function largefile(task: Task): number {
+  return task.syscall_abi & ABI_IA32 ? 0 : O_LARGEFILE;
+}
+
 export function sys_openat(
   task: Task,
   dirfd: number,
@@ -314,7 +320,7 @@ export function sys_openat(
   flags: number,
   mode: number,
 ): Sleep<number> | number {
-  const checked = checkFlags(flags | O_LARGEFILE, mode, false);
+  const checked = checkFlags(flags | largefile(task), mode, false);
   return checked < 0 ? checked : openFd(task, dirfd, pathname, checked, mode, 0);
 }
 

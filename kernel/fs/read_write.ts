@@ -7,6 +7,7 @@
  */
 import { isErr } from "../lib/err.ts";
 import { kernelIter, userIovec, userIter as makeUserIter, type IovIter } from "../mm/iov_iter.ts";
+import { readWords, wordSize, writeWords } from "../mm/user_words.ts";
 import { getUser64, putUser64 } from "../mm/usercopy.ts";
 import { finish, type MaySleep, type Sleep } from "../sched/wait.ts";
 import { sendSignal } from "../task/signal.ts";
@@ -372,16 +373,17 @@ export function* sys_sendfile(
   in_fd: number,
   offset: number,
   count: number,
+  offset_size = wordSize(task),
 ): Sleep<number> {
   const input = task.files.get(in_fd);
   if (isErr(input)) return input;
   if (!input.isReadable) return -EBADF;
   let pos = input.f_pos;
   if (offset !== 0) {
-    const given = getUser64(task, offset);
+    const given = readWords(task, offset, 1, offset_size);
     if (given === null) return -EFAULT;
     if (!hasPositions(input)) return -ESPIPE;
-    pos = given;
+    pos = given[0];
   }
   const output = task.files.get(out_fd);
   if (isErr(output)) return output;
@@ -403,7 +405,7 @@ export function* sys_sendfile(
     if (done > 0) {
       if (hasPositions(output)) output.f_pos = out_pos + done;
       if (offset === 0) input.f_pos = pos + done;
-      else if (putUser64(task, offset, pos + done) < 0) return -EFAULT;
+      else if (writeWords(task, offset, [pos + done], offset_size) < 0) return -EFAULT;
     } else if (done === -EAGAIN && !(output.f_flags & O_NONBLOCK)) return -EAGAIN;
     return done;
   } finally {

@@ -5,6 +5,7 @@
  *     linux_dirent:    0 u64 d_ino   8 u64 d_off  16 u16 d_reclen  18 name, zero, ..., last byte d_type
  */
 import { isErr } from "../lib/err.ts";
+import { encodeWords, wordSize } from "../mm/user_words.ts";
 import { copyToUser } from "../mm/usercopy.ts";
 import { finish, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
@@ -28,33 +29,30 @@ class DirentBuffer implements DirContext {
     public pos: number,
     size: number,
     private readonly is_64: boolean,
+    /** Of d_ino and d_off. */
+    private readonly word_bytes: number,
   ) {
     this.bytes = new Uint8Array(size);
     this.#view = new DataView(this.bytes.buffer);
   }
 
   emit(name: string, ino: number, d_type: number, next_pos: number): boolean {
-    const header = this.is_64 ? 19 : 18;
+    const words = 2 * this.word_bytes;
+    const header = words + (this.is_64 ? 3 : 2);
     const length = header + name.length + (this.is_64 ? 1 : 2);
-    const reclen = (length + 7) & ~7;
+    const reclen = (length + this.word_bytes - 1) & -this.word_bytes;
     if (this.used + reclen > this.bytes.length) {
       this.is_full = true;
       return false;
     }
     const at = this.used;
-    this.#setU64(at, ino);
-    this.#setU64(at + 8, next_pos);
-    this.#view.setUint16(at + 16, reclen, true);
+    this.bytes.set(encodeWords([ino, next_pos], this.word_bytes), at);
+    this.#view.setUint16(at + words, reclen, true);
     for (let i = 0; i < name.length; i++) this.bytes[at + header + i] = name.charCodeAt(i);
-    this.bytes[this.is_64 ? at + 18 : at + reclen - 1] = d_type;
+    this.bytes[this.is_64 ? at + words + 2 : at + reclen - 1] = d_type;
     this.#last = at;
     this.used += reclen;
     return true;
-  }
-
-  #setU64(at: number, value: number): void {
-    this.#view.setUint32(at, value % 2 ** 32, true);
-    this.#view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
   }
 
   get isEmpty(): boolean {
@@ -75,7 +73,12 @@ export function* iterateDirectory(task: Task, file: File, context: DirContext): 
 function* readEntries(task: Task, fd: number, dirp: number, count: number, is_64: boolean): Sleep<number> {
   const file = task.files.get(fd);
   if (isErr(file)) return file;
-  const buffer = new DirentBuffer(file.f_pos, Math.min(count, MAX_REPLY_BYTES), is_64);
+  const buffer = new DirentBuffer(
+    file.f_pos,
+    Math.min(count, MAX_REPLY_BYTES),
+    is_64,
+    is_64 ? 8 : wordSize(task),
+  );
   file.get();
   try {
     const error = yield* iterateDirectory(task, file, buffer);

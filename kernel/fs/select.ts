@@ -5,7 +5,8 @@
  * wake-up between asking and sleeping is not lost.
  */
 import { isErr } from "../lib/err.ts";
-import { copyFromUser, copyToUser, getUser64 } from "../mm/usercopy.ts";
+import { readPointer, readTimePair, timeWordSize, wordSize, writeWords } from "../mm/user_words.ts";
+import { copyFromUser, copyToUser } from "../mm/usercopy.ts";
 import type { Sleep, WaitEntry, WaitQueue } from "../sched/wait.ts";
 import { setBlocked } from "../task/signal.ts";
 import { readSigset } from "../task/signal_syscalls.ts";
@@ -176,9 +177,9 @@ function* pollRestartable(task: Task, ufds: number, nfds: number, deadline_ns: n
 /** A struct timespec as a deadline; null pointer: never. -EINVAL, -EFAULT. */
 function readDeadline(task: Task, ptr: number, ns_per_unit: number): number {
   if (ptr === 0) return Infinity;
-  const sec = getUser64(task, ptr);
-  const fraction = getUser64(task, ptr + 8);
-  if (sec === null || fraction === null) return -EFAULT;
+  const pair = readTimePair(task, ptr);
+  if (pair === null) return -EFAULT;
+  const [sec, fraction] = pair;
   const units = 1e9 / ns_per_unit;
   if (sec < 0 || fraction < 0) return -EINVAL;
   if (ns_per_unit === 1 && fraction >= units) return -EINVAL;
@@ -191,11 +192,8 @@ function readDeadline(task: Task, ptr: number, ns_per_unit: number): number {
 function storeRemaining(task: Task, ptr: number, deadline_ns: number, ns_per_unit: number): void {
   if (ptr === 0 || deadline_ns === Infinity) return;
   const left_ns = deadline_ns === 0 ? 0 : Math.max(0, deadline_ns - task.kernel.time.monotonic_ns());
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, Math.floor(left_ns / 1e9), true);
-  view.setUint32(8, Math.floor((left_ns % 1e9) / ns_per_unit), true);
-  copyToUser(task, ptr, bytes);
+  const left = [Math.floor(left_ns / 1e9), Math.floor((left_ns % 1e9) / ns_per_unit)];
+  writeWords(task, ptr, left, timeWordSize(task));
 }
 
 export function* sys_ppoll(
@@ -231,7 +229,8 @@ function* selectFds(
 ): Sleep<number> {
   if (nfds < 0) return -EINVAL;
   nfds = Math.min(nfds, Math.max(task.files.length, 64));
-  const size = Math.ceil(nfds / 64) * 8;
+  const bytesPerWord = wordSize(task);
+  const size = Math.ceil(nfds / (8 * bytesPerWord)) * bytesPerWord;
   const read = (ptr: number): Uint8Array | number => {
     const bytes = new Uint8Array(size);
     return ptr !== 0 && copyFromUser(task, ptr, bytes) < 0 ? -EFAULT : bytes;
@@ -304,8 +303,8 @@ export function* sys_pselect6(
   let mask_ptr = 0;
   let mask_size = 0;
   if (sig !== 0) {
-    const ptr = getUser64(task, sig);
-    const size = getUser64(task, sig + 8);
+    const ptr = readPointer(task, sig);
+    const size = readPointer(task, sig + wordSize(task));
     if (ptr === null || size === null) return -EFAULT;
     mask_ptr = ptr;
     mask_size = size;

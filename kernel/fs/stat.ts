@@ -108,21 +108,38 @@ function putStat(task: Task, ptr: number, stat: Kstat): number {
   return copyToUser(task, ptr, bytes);
 }
 
-function* statPath(
+/** Stores a structure of attributes for the program. */
+export type PutStat = (task: Task, ptr: number, stat: Kstat) => number;
+
+export function* statPath(
   task: Task,
   dirfd: number,
   pathname: number,
   statbuf: number,
   flags: number,
+  put: PutStat = putStat,
 ): Sleep<number> {
   const path = yield* userPathAt(task, dirfd, pathname, lookupFlags(flags));
   if (isErr(path)) return path;
-  return yield* statInode(task, path.dentry.inode!, statbuf);
+  return yield* statInode(task, path.dentry.inode!, statbuf, put);
 }
 
-function* statInode(task: Task, inode: Inode, statbuf: number): Sleep<number> {
+function* statInode(task: Task, inode: Inode, statbuf: number, put: PutStat): Sleep<number> {
   const stat = yield* getAttributes(task, inode);
-  return isErr(stat) ? stat : putStat(task, statbuf, stat);
+  return isErr(stat) ? stat : put(task, statbuf, stat);
+}
+
+/** fstatat(2) with its flags checked. */
+export function statAt(
+  task: Task,
+  dirfd: number,
+  pathname: number,
+  statbuf: number,
+  flags: number,
+  put: PutStat,
+): Sleep<number> | number {
+  if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)) return -EINVAL;
+  return statPath(task, dirfd, pathname, statbuf, flags, put);
 }
 
 export function sys_stat(task: Task, pathname: number, statbuf: number): Sleep<number> {
@@ -133,11 +150,15 @@ export function sys_lstat(task: Task, pathname: number, statbuf: number): Sleep<
   return statPath(task, AT_FDCWD, pathname, statbuf, AT_SYMLINK_NOFOLLOW);
 }
 
-export function sys_fstat(task: Task, fd: number, statbuf: number): Sleep<number> | number {
+export function statFd(task: Task, fd: number, statbuf: number, put: PutStat): Sleep<number> | number {
   const file = task.files.getRaw(fd);
   if (isErr(file)) return file;
   const { inode } = file;
-  return inode.ops.getattr ? statInode(task, inode, statbuf) : putStat(task, statbuf, fillAttributes(inode));
+  return inode.ops.getattr ? statInode(task, inode, statbuf, put) : put(task, statbuf, fillAttributes(inode));
+}
+
+export function sys_fstat(task: Task, fd: number, statbuf: number): Sleep<number> | number {
+  return statFd(task, fd, statbuf, putStat);
 }
 
 export function sys_newfstatat(
@@ -147,8 +168,7 @@ export function sys_newfstatat(
   statbuf: number,
   flags: number,
 ): Sleep<number> | number {
-  if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)) return -EINVAL;
-  return statPath(task, dirfd, pathname, statbuf, flags);
+  return statAt(task, dirfd, pathname, statbuf, flags, putStat);
 }
 
 export function* sys_statx(

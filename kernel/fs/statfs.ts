@@ -3,10 +3,11 @@
  * 32.
  */
 import { isErr } from "../lib/err.ts";
+import { encodeWords, wordSize } from "../mm/user_words.ts";
 import { copyToUser } from "../mm/usercopy.ts";
 import { finish, type Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
-import { ENOSYS } from "../uapi/errno.ts";
+import { ENOSYS, EOVERFLOW } from "../uapi/errno.ts";
 import { AT_FDCWD } from "../uapi/fcntl.ts";
 import {
   MS_RDONLY,
@@ -56,29 +57,42 @@ function statfsFlags(mnt: Mount): number {
   return flags;
 }
 
-function* statfsPath(task: Task, path: Path, buf: number): Sleep<number> {
+/** The fields of struct statfs in its order. */
+export interface StatfsFields {
+  sizes: number[];
+  /** Blocks and files. */
+  counts: number[];
+  /** Two ints. */
+  fsid: number[];
+  rest: number[];
+}
+
+type PutStatfs = (task: Task, buf: number, fields: StatfsFields) => number;
+
+/** struct statfs in the program's words. */
+function putStatfs(task: Task, buf: number, { sizes, counts, fsid, rest }: StatfsFields): number {
+  const size = wordSize(task);
+  const hasOverflow = size === 4 && counts.some((count) => count >= 2 ** 32);
+  if (hasOverflow) return -EOVERFLOW;
+  const bytes = new Uint8Array(14 * size + 8);
+  bytes.set(encodeWords([...sizes, ...counts], size));
+  bytes.set(encodeWords(fsid, 4), 7 * size);
+  bytes.set(encodeWords(rest, size), 7 * size + 8);
+  return copyToUser(task, buf, bytes);
+}
+
+export function* statfsPath(task: Task, path: Path, buf: number, put: PutStatfs = putStatfs): Sleep<number> {
   const { sb } = path.mnt;
   if (!sb.ops.statfs) return -ENOSYS;
   const result = yield* finish(sb.ops.statfs(sb));
   if (typeof result === "number") return result;
-  const bytes = new Uint8Array(120);
-  const view = new DataView(bytes.buffer);
-  const put = (index: number, value: number) => {
-    view.setUint32(index * 8, value % 2 ** 32, true);
-    view.setUint32(index * 8 + 4, Math.floor(value / 2 ** 32), true);
-  };
-  put(0, result.type >>> 0);
-  put(1, result.bsize);
-  put(2, result.blocks);
-  put(3, result.bfree);
-  put(4, result.bavail);
-  put(5, result.files);
-  put(6, result.ffree);
-  view.setUint32(56, sb.dev, true);
-  put(8, result.namelen);
-  put(9, result.frsize);
-  put(10, statfsFlags(path.mnt));
-  return copyToUser(task, buf, bytes);
+  const { type, bsize, blocks, bfree, bavail, files, ffree, namelen, frsize } = result;
+  return put(task, buf, {
+    sizes: [type >>> 0, bsize],
+    counts: [blocks, bfree, bavail, files, ffree],
+    fsid: [sb.dev, 0],
+    rest: [namelen, frsize, statfsFlags(path.mnt), 0, 0, 0, 0],
+  });
 }
 
 export function* sys_statfs(task: Task, pathname: number, buf: number): Sleep<number> {

@@ -7,7 +7,8 @@ import type { Task } from "../task/task.ts";
 import { EFAULT, EINVAL } from "../uapi/errno.ts";
 import { userPage } from "./memory.ts";
 import { PAGE_SIZE } from "./page_alloc.ts";
-import { accessOk, copyFromUser } from "./usercopy.ts";
+import { accessOk } from "./usercopy.ts";
+import { readWords, wordSize } from "./user_words.ts";
 
 /** Most bytes one read or write moves. Linux: MAX_RW_COUNT. */
 export const MAX_RW_COUNT = 0x7fff_f000;
@@ -185,15 +186,15 @@ export function userIter(task: Task, ptr: number, length_bytes: number): IovIter
 /** The user's array of `nr_pieces` struct iovec; -EINVAL or -EFAULT as Linux: import_iovec(). */
 export function userIovec(task: Task, ptr: number, nr_pieces: number): IovIter | number {
   if (nr_pieces < 0 || nr_pieces > UIO_MAXIOV) return -EINVAL;
-  const raw = new Uint8Array(nr_pieces * 16);
-  if (nr_pieces > 0 && copyFromUser(task, ptr, raw) < 0) return -EFAULT;
-  const view = new DataView(raw.buffer);
+  const words = nr_pieces > 0 ? readWords(task, ptr, nr_pieces * 2, wordSize(task)) : [];
+  if (words === null) return -EFAULT;
+  const isShort = wordSize(task) === 4;
   const bases: number[] = [];
   const lengths: number[] = [];
   let total = 0;
   for (let i = 0; i < nr_pieces; i++) {
-    const base = view.getInt32(i * 16 + 4, true) * 2 ** 32 + view.getUint32(i * 16, true);
-    let length = view.getInt32(i * 16 + 12, true) * 2 ** 32 + view.getUint32(i * 16 + 8, true);
+    const base = isShort ? words[i * 2] >>> 0 : words[i * 2];
+    let length = words[i * 2 + 1];
     if (length < 0) return -EINVAL;
     if (!accessOk(base, Math.min(length, MAX_RW_COUNT))) return -EFAULT;
     length = Math.min(length, MAX_RW_COUNT - total);

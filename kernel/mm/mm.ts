@@ -5,6 +5,7 @@
  *
  *     0x400000 program   heap (start_brk..brk) ->      <- mmap_base: mappings, top down      stack | 0x7fffffffffff
  */
+import type { Ldt } from "../arch/x86/ldt.ts";
 import { allocPgd, freePgd, freeTables } from "../arch/x86/page_tables.ts";
 import { isErr } from "../lib/err.ts";
 import type { File } from "../fs/file.ts";
@@ -34,6 +35,10 @@ export class Mm {
   env_start = 0;
   env_end = 0;
   mmap_base = 0;
+  /** Behind the last address programs map: below 4 GiB for an i386 one. */
+  task_size = TASK_SIZE;
+  /** Local descriptor table; null: none was made. */
+  ldt: Ldt | null = null;
   exe_file: File | null = null;
   /** The vector for /proc/PID/auxv. */
   saved_auxv = new Uint8Array(0);
@@ -88,7 +93,8 @@ export class Mm {
   clone(): Mm | number {
     const mm = Mm.create(this.kernel);
     if (isErr(mm)) return mm;
-    const { start_code, end_code, start_data, end_data, start_brk, brk, start_stack, mmap_base } = this;
+    const { start_code, end_code, start_data, end_data, start_brk, brk, start_stack, mmap_base, task_size } =
+      this;
     const {
       arg_start,
       arg_end,
@@ -101,7 +107,17 @@ export class Mm {
       dumpable,
       saved_auxv,
     } = this;
-    Object.assign(mm, { start_code, end_code, start_data, end_data, start_brk, brk, start_stack, mmap_base });
+    Object.assign(mm, {
+      start_code,
+      end_code,
+      start_data,
+      end_data,
+      start_brk,
+      brk,
+      start_stack,
+      mmap_base,
+      task_size,
+    });
     Object.assign(mm, {
       arg_start,
       arg_end,
@@ -115,6 +131,12 @@ export class Mm {
       saved_auxv,
     });
     mm.exe_file = this.exe_file?.get() ?? null;
+    const ldt = this.ldt?.copy() ?? null;
+    if (typeof ldt === "number") {
+      mm.put();
+      return ldt;
+    }
+    mm.ldt = ldt;
     for (const vma of this.vmas) {
       if (vma.flags & VM_DONTCOPY) {
         accountVm(mm, vma, -vma.nr_pages);
@@ -146,6 +168,7 @@ export class Mm {
   put(): void {
     if (--this.users > 0) return;
     this.unmapAll();
+    this.ldt?.free();
     freePgd(this.kernel, this.pgd_pa);
   }
 

@@ -76,15 +76,24 @@ const MNT_NOEXEC = 0x04;
 export const pageAlign = (value: number): number => Math.ceil(value / PAGE_SIZE) * PAGE_SIZE;
 const isPageAligned = (value: number): boolean => value % PAGE_SIZE === 0;
 
+/** First address that i386 programs cannot use. Linux: IA32_PAGE_OFFSET. */
+export const TASK_SIZE_IA32 = 0xffff_e000;
+
+const isIa32 = (mm: Mm): boolean => mm.task_size === TASK_SIZE_IA32;
+/** Random bits of page numbers: /proc/sys/vm/mmap_rnd_bits and mmap_rnd_compat_bits; Linux: __STACK_RND_MASK. */
+export const mmapRandomBits = (mm: Mm): number => (isIa32(mm) ? 8 : 28);
+export const stackRandomBits = (mm: Mm): number => (isIa32(mm) ? 11 : 22);
+
 /** Chooses where mappings start from for a new program. Linux: arch_pick_mmap_layout(). */
 export function pickMmapLayout(task: Task, mm: Mm): void {
   const isRandom = !(task.personality & ADDR_NO_RANDOMIZE);
-  const random = isRandom ? randomBits(task.kernel.machine.cpu, 28) * PAGE_SIZE : 0;
-  const stackRandomMax = isRandom ? 0x3f_ffff * PAGE_SIZE : 0;
+  const { task_size } = mm;
+  const random = isRandom ? randomBits(task.kernel.machine.cpu, mmapRandomBits(mm)) * PAGE_SIZE : 0;
+  const stackRandomMax = isRandom ? 2 ** stackRandomBits(mm) * PAGE_SIZE - PAGE_SIZE : 0;
   const pad = stackRandomMax + STACK_GUARD_GAP;
   let gap = task.signal.rlimits[RLIMIT_STACK].cur + pad;
-  gap = Math.min(Math.max(gap, 128 * 1024 * 1024), Math.floor(TASK_SIZE / 6) * 5);
-  mm.mmap_base = pageAlign(TASK_SIZE - gap - random);
+  gap = Math.min(Math.max(gap, 128 * 1024 * 1024), Math.floor(task_size / 6) * 5);
+  mm.mmap_base = pageAlign(task_size - gap - random);
 }
 
 /** Protection bits to area flags: the numbers agree. */
@@ -99,17 +108,18 @@ function startWithGap(vma: VmArea): number {
 
 /** A free range of `length`: its start, or -ENOMEM. Linux: arch_get_unmapped_area_topdown(). */
 export function getUnmappedArea(mm: Mm, hint: number, length: number, flags: number): number {
-  if (length > TASK_SIZE) return -ENOMEM;
+  const { task_size } = mm;
+  if (length > task_size) return -ENOMEM;
   if (hint) {
     const start = pageAlign(hint);
-    if (start >= MMAP_MIN_ADDR && start + length <= TASK_SIZE && isFree(mm, start, start + length))
+    if (start >= MMAP_MIN_ADDR && start + length <= task_size && isFree(mm, start, start + length))
       return start;
   }
-  if (flags & MAP_32BIT) return searchUp(mm, 0x4000_0000, 0x8000_0000, length);
+  if (flags & MAP_32BIT && !isIa32(mm)) return searchUp(mm, 0x4000_0000, 0x8000_0000, length);
   const found = searchDown(mm, MMAP_MIN_ADDR, mm.mmap_base, length);
   return found >= 0
     ? found
-    : searchUp(mm, Math.floor(TASK_SIZE / 3 / PAGE_SIZE) * PAGE_SIZE, TASK_SIZE, length);
+    : searchUp(mm, Math.floor(task_size / 3 / PAGE_SIZE) * PAGE_SIZE, task_size, length);
 }
 
 export function isFree(mm: Mm, start: number, end: number): boolean {
@@ -255,7 +265,7 @@ export function* doMmap(
 ): Sleep<number> {
   const length = pageAlign(length_bytes);
   if (length_bytes === 0) return -EINVAL;
-  if (length_bytes < 0 || length > TASK_SIZE) return -ENOMEM;
+  if (length_bytes < 0 || length > mm.task_size) return -ENOMEM;
   if (pgoff + length / PAGE_SIZE > 2 ** 52) return -EOVERFLOW;
   if (mm.vmas.length > MAX_MAP_COUNT) return -ENOMEM;
   if (task.personality & READ_IMPLIES_EXEC && prot & PROT_READ) prot |= PROT_EXEC;
@@ -263,7 +273,7 @@ export function* doMmap(
 
   let start = addr;
   if (map_flags & MAP_FIXED) {
-    if (addr < 0 || addr > TASK_SIZE - length) return -ENOMEM;
+    if (addr < 0 || addr > mm.task_size - length) return -ENOMEM;
     if (!isPageAligned(addr)) return -EINVAL;
     if (addr < MMAP_MIN_ADDR && task.cred.euid !== 0) return -EPERM;
     if (map_flags & MAP_FIXED_NOREPLACE) {
@@ -414,7 +424,7 @@ export function sys_brk(task: Task, brk: number): number {
   if (new_end < old_end) {
     if (doMunmap(mm, new_end, old_end - new_end) < 0) return mm.brk;
   } else if (new_end > old_end) {
-    if (new_end > TASK_SIZE) return mm.brk;
+    if (new_end > mm.task_size) return mm.brk;
     const next = mm.vmas[findVmaIndex(mm.vmas, old_end)];
     if (next && startWithGap(next) < new_end + PAGE_SIZE) return mm.brk;
     if (doBrk(task, mm, old_end, new_end - old_end) < 0) return mm.brk;

@@ -41,7 +41,7 @@ export function sys_mremap(
 
   if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
     if (flags & MREMAP_FIXED) {
-      if (new_addr % PAGE_SIZE !== 0 || new_addr < MMAP_MIN_ADDR || new_addr > TASK_SIZE - new_size)
+      if (new_addr % PAGE_SIZE !== 0 || new_addr < MMAP_MIN_ADDR || new_addr > mm.task_size - new_size)
         return -EINVAL;
       if (addr + old_size > new_addr && new_addr + new_size > addr) return -EINVAL;
       const error = doMunmap(mm, new_addr, new_size);
@@ -73,7 +73,7 @@ export function sys_mremap(
   if (addr + old_size === vma.end && old_size > 0) {
     const grow = new_size - old_size;
     const end = addr + new_size;
-    if (end <= TASK_SIZE && isFree(mm, vma.end, end)) {
+    if (end <= mm.task_size && isFree(mm, vma.end, end)) {
       const nr_pages = grow / PAGE_SIZE;
       if (vma.flags & VM_ACCOUNT) {
         if (mm.kernel.commit.charge(nr_pages) < 0) return -ENOMEM;

@@ -3,7 +3,8 @@
  * man 2 futex. A private futex is known by its address space and address; a shared one by the mapped object and the
  * offset in it, so that processes meet.
  */
-import { getUser32, getUser64, putUser32 } from "../mm/usercopy.ts";
+import { readPointer, readTimePair, readWords, wordSize, writeWords } from "../mm/user_words.ts";
+import { getUser32, putUser32 } from "../mm/usercopy.ts";
 import type { Task } from "../task/task.ts";
 import { TASK_INTERRUPTIBLE, TASK_RUNNING } from "../task/state.ts";
 import { VM_SHARED } from "../mm/vma.ts";
@@ -227,9 +228,9 @@ export function sys_futex(
     return -ENOSYS;
   let deadline_ns = Infinity;
   if ((command === FUTEX_WAIT || command === FUTEX_WAIT_BITSET) && utime !== 0) {
-    const sec = getUser64(task, utime);
-    const nsec = getUser64(task, utime + 8);
-    if (sec === null || nsec === null) return -EFAULT;
+    const pair = readTimePair(task, utime);
+    if (pair === null) return -EFAULT;
+    const [sec, nsec] = pair;
     if (sec < 0 || nsec < 0 || nsec >= 1e9) return -EINVAL;
     if (command === FUTEX_WAIT) deadline_ns = time.monotonic_ns() + sec * 1e9 + nsec;
     else if (futex_op & FUTEX_CLOCK_REALTIME) deadline_ns = time.fromRealtime({ sec, nsec });
@@ -267,12 +268,14 @@ export function sys_futex(
   }
 }
 
-const ROBUST_LIST_HEAD_SIZE = 24;
+/** struct robust_list_head has three words. */
+const robustListHeadSize = (task: Task): number => 3 * wordSize(task);
 
 /** man 2 set_robust_list. */
 export function sys_set_robust_list(task: Task, head: number, length: number): number {
-  if (length !== ROBUST_LIST_HEAD_SIZE) return -EINVAL;
+  if (length !== robustListHeadSize(task)) return -EINVAL;
   task.robust_list = head;
+  task.robust_list_abi = task.syscall_abi;
   return 0;
 }
 
@@ -280,11 +283,9 @@ export function sys_set_robust_list(task: Task, head: number, length: number): n
 export function sys_get_robust_list(task: Task, pid: number, head_ptr: number, length_ptr: number): number {
   const target = pid === 0 ? task : task.kernel.tasks.find(pid);
   if (!target) return -ESRCH;
-  if (putUser32(task, length_ptr, ROBUST_LIST_HEAD_SIZE) < 0 || putUser32(task, length_ptr + 4, 0) < 0)
-    return -EFAULT;
-  const high = Math.floor(target.robust_list / 2 ** 32);
-  if (putUser32(task, head_ptr, target.robust_list - high * 2 ** 32) < 0) return -EFAULT;
-  return putUser32(task, head_ptr + 4, high) < 0 ? -EFAULT : 0;
+  const size = wordSize(task);
+  if (writeWords(task, length_ptr, [robustListHeadSize(task)], size) < 0) return -EFAULT;
+  return writeWords(task, head_ptr, [target.robust_list], size);
 }
 
 /** A thread dies holding robust mutexes: marks them and wakes a waiter. Linux: exit_robust_list(). */
@@ -292,13 +293,16 @@ export function exitRobustList(task: Task): void {
   const head = task.robust_list;
   if (head === 0 || task.mm === null) return;
   task.robust_list = 0;
-  const offset = getUser64(task, head + 8);
-  const op_pending = getUser64(task, head + 16);
-  let entry = getUser64(task, head);
-  if (offset === null || op_pending === null) return;
+  task.syscall_abi = task.robust_list_abi;
+  const size = wordSize(task);
+  const words = readWords(task, head, 3, size);
+  if (words === null) return;
+  const [, offset] = words;
+  const op_pending = size === 4 ? words[2] >>> 0 : words[2];
+  let entry = readPointer(task, head);
   for (let count = 0; entry !== null && entry !== head && count < ROBUST_LIST_LIMIT; count++) {
     const current = entry;
-    entry = getUser64(task, current - (current % 2));
+    entry = readPointer(task, current - (current % 2));
     if (current !== op_pending) markOwnerDied(task, current - (current % 2) + offset);
   }
   if (op_pending) markOwnerDied(task, op_pending - (op_pending % 2) + offset);

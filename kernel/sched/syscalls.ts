@@ -1,7 +1,9 @@
 /** The system calls about scheduling. Linux: kernel/sched/core.c, kernel/sys.c. man 7 sched. */
-import { copyFromUser, copyToUser, getUser32, putUser32, putUser64 } from "../mm/usercopy.ts";
+import { wordSize, writeWords } from "../mm/user_words.ts";
+import { copyFromUser, copyToUser, getUser32, putUser32 } from "../mm/usercopy.ts";
 import { capable } from "../task/cred.ts";
 import type { Task } from "../task/task.ts";
+import { writeTimespec } from "../time/timespec.ts";
 import { CAP_SYS_NICE } from "../uapi/capability.ts";
 import { E2BIG, EACCES, EFAULT, EINVAL, EPERM, ESRCH } from "../uapi/errno.ts";
 import {
@@ -218,7 +220,7 @@ export function sys_sched_rr_get_interval(task: Task, pid: number, interval: num
   if (!target) return -ESRCH;
   const slice_ns =
     target.policy === SCHED_RR ? RR_INTERVAL_NS : target.policy === SCHED_FIFO ? 0 : FAIR_INTERVAL_NS;
-  return putUser64(task, interval, 0) < 0 ? -EFAULT : putUser64(task, interval + 8, slice_ns);
+  return writeTimespec(task, interval, { sec: 0, nsec: slice_ns });
 }
 
 /** man 2 sched_setaffinity: CPU 0 must be among them. */
@@ -233,7 +235,8 @@ export function sys_sched_setaffinity(task: Task, pid: number, length: number, m
 
 /** man 2 sched_getaffinity: the bytes written. */
 export function sys_sched_getaffinity(task: Task, pid: number, length: number, mask: number): number {
-  if (length < 8 || length % 8 !== 0) return -EINVAL;
+  const size = wordSize(task);
+  if (length < size || length % size !== 0) return -EINVAL;
   if (!find(task, pid)) return -ESRCH;
-  return putUser64(task, mask, 1) < 0 ? -EFAULT : 8;
+  return writeWords(task, mask, [1], size) < 0 ? -EFAULT : size;
 }

@@ -5,7 +5,8 @@
  * `width` is the C type the kernel's function declares: "int" and "uint" look at the low 32 bits only, as compiled C
  * would; "long" is all 64 as a signed number (exact within 2^53; an unsigned value of 2^63 and up is negative).
  */
-import { copyFromUserPartial, getUser32, getUser64, readUserString } from "../mm/usercopy.ts";
+import { readPointer, readTimePair, readWords, wordSize } from "../mm/user_words.ts";
+import { copyFromUserPartial, getUser32, readUserString } from "../mm/usercopy.ts";
 import type { Task } from "../task/task.ts";
 import { ERRNO_NAMES } from "../uapi/errno_names.ts";
 import * as ioctls from "../uapi/ioctl.ts";
@@ -16,6 +17,8 @@ export interface Arg {
   readonly width: "int" | "uint" | "long";
   /** Its text in strace's style. `args` are all decoded arguments; `result` is null before the call. */
   print(value: number, task: Task, args: readonly number[], result: number | null): string;
+  /** A "long" that may be negative: of 32 bits, it is extended by its sign. */
+  readonly isSigned?: true;
   /** Printed after the call: the kernel fills it in. */
   readonly isOutput?: true;
 }
@@ -39,12 +42,12 @@ const output = (name: string, width: Arg["width"], print: Arg["print"]): Arg => 
 
 export const INT = (name: string): Arg => make(name, "int", decimal);
 export const UINT = (name: string): Arg => make(name, "uint", decimal);
-export const LONG = (name: string): Arg => make(name, "long", decimal);
+export const LONG = (name: string): Arg => ({ ...make(name, "long", decimal), isSigned: true });
 export const HEX = (name: string): Arg => make(name, "long", hex);
 /** size_t, off_t and the like. */
 export const SIZE = (name: string): Arg =>
   make(name, "long", (value) => (value < 0 ? BigInt.asUintN(64, BigInt(value)).toString() : decimal(value)));
-export const OFFSET = (name: string): Arg => make(name, "long", decimal);
+export const OFFSET = LONG;
 /** A user address whose contents are not shown. */
 export const PTR = (name: string): Arg => make(name, "long", pointer);
 export const FD = (name: string): Arg => make(name, "int", decimal);
@@ -127,11 +130,12 @@ export const OUT_SIGSET = (name: string): Arg =>
 /** struct sigaction. */
 export const SIGACTION = (name: string): Arg =>
   make(name, "long", (value, task) => {
-    const handler = value === 0 ? null : getUser64(task, value);
-    const flags = value === 0 ? null : getUser64(task, value + 8);
-    if (handler === null || flags === null) return pointer(value);
+    const size = wordSize(task);
+    const words = value === 0 ? null : readWords(task, value, 2, size);
+    if (words === null) return pointer(value);
+    const [handler, flags] = words;
     const text = handler === 0 ? "SIG_DFL" : handler === 1 ? "SIG_IGN" : hex(handler);
-    return `{sa_handler=${text}, sa_mask=${printSigset(task, value + 24)}, sa_flags=${printFlags(flags >>> 0, SA_FLAGS)}}`;
+    return `{sa_handler=${text}, sa_mask=${printSigset(task, value + 3 * size)}, sa_flags=${printFlags(flags >>> 0, SA_FLAGS)}}`;
   });
 /** A null-terminated array of strings. */
 export const ARGV = (name: string): Arg =>
@@ -139,7 +143,7 @@ export const ARGV = (name: string): Arg =>
     if (value === 0) return "NULL";
     const texts: string[] = [];
     for (let i = 0; i < 32; i++) {
-      const ptr = getUser64(task, value + i * 8);
+      const ptr = readPointer(task, value + i * wordSize(task));
       if (ptr === null) return pointer(value);
       if (ptr === 0) return `[${texts.join(", ")}]`;
       texts.push(printString(task, ptr));
@@ -151,9 +155,9 @@ export const ENVP = (name: string): Arg =>
   make(name, "long", (value, task) => {
     let nr_vars = 0;
     for (
-      let ptr = value === 0 ? 0 : getUser64(task, value);
+      let ptr = value === 0 ? 0 : readPointer(task, value);
       ptr;
-      ptr = getUser64(task, value + ++nr_vars * 8)
+      ptr = readPointer(task, value + ++nr_vars * wordSize(task))
     );
     return `${pointer(value)} /* ${nr_vars} var${nr_vars === 1 ? "" : "s"} */`;
   });
@@ -262,9 +266,8 @@ function printBytes(task: Task, ptr: number, length: number): string {
 }
 
 function printPair(task: Task, ptr: number, first: string, second: string): string {
-  const a = ptr === 0 ? null : getUser64(task, ptr);
-  const b = ptr === 0 ? null : getUser64(task, ptr + 8);
-  return a === null || b === null ? pointer(ptr) : `{${first}=${a}, ${second}=${b}}`;
+  const pair = ptr === 0 ? null : readTimePair(task, ptr);
+  return pair === null ? pointer(ptr) : `{${first}=${pair[0]}, ${second}=${pair[1]}}`;
 }
 
 function printSigset(task: Task, ptr: number): string {

@@ -11,6 +11,7 @@
  */
 import type { Sleep } from "../sched/wait.ts";
 import type { Task } from "../task/task.ts";
+import { sys_modify_ldt } from "../arch/x86/ldt.ts";
 import { sys_reboot } from "../drivers/power.ts";
 import { sys_vhangup } from "../drivers/tty/tty_jobctrl.ts";
 import { sys_syslog } from "../lib/printk.ts";
@@ -323,13 +324,13 @@ function missing(nr: number, name: string): SyscallRow {
 }
 
 // prettier-ignore
-const CLONE_BITS = [
+export const CLONE_BITS = [
   [0x100, "CLONE_VM"], [0x200, "CLONE_FS"], [0x400, "CLONE_FILES"], [0x800, "CLONE_SIGHAND"], [0x1000, "CLONE_PIDFD"],
   [0x2000, "CLONE_PTRACE"], [0x4000, "CLONE_VFORK"], [0x8000, "CLONE_PARENT"], [0x10000, "CLONE_THREAD"], [0x20000, "CLONE_NEWNS"],
   [0x40000, "CLONE_SYSVSEM"], [0x80000, "CLONE_SETTLS"], [0x100000, "CLONE_PARENT_SETTID"], [0x200000, "CLONE_CHILD_CLEARTID"],
   [0x400000, "CLONE_DETACHED"], [0x800000, "CLONE_UNTRACED"], [0x1000000, "CLONE_CHILD_SETTID"], [17, "SIGCHLD"],
 ] as const;
-const WAIT_BITS = [
+export const WAIT_BITS = [
   [1, "WNOHANG"],
   [2, "WSTOPPED"],
   [4, "WEXITED"],
@@ -339,7 +340,7 @@ const WAIT_BITS = [
 ] as const;
 const PRIO_WHICH = { 0: "PRIO_PROCESS", 1: "PRIO_PGRP", 2: "PRIO_USER" };
 // prettier-ignore
-const RLIMIT_NAMES = Object.fromEntries(
+export const RLIMIT_NAMES = Object.fromEntries(
   ["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"]
     .map((name, i) => [i, `RLIMIT_${name}`]),
 );
@@ -500,7 +501,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   syscall(151, "mlockall", [INT("flags")], sys_mlockall),
   syscall(152, "munlockall", [], sys_munlockall),
   syscall(153, "vhangup", [], sys_vhangup),
-  missing(154, "modify_ldt"),
+  syscall(154, "modify_ldt", [INT("func"), PTR("ptr"), SIZE("bytecount")], sys_modify_ldt),
   syscall(155, "pivot_root", [PATH("new_root"), PATH("put_old")], sys_pivot_root),
   missing(156, "_sysctl"),
   partial(157, "prctl", [INT("option"), HEX("arg2"), HEX("arg3"), HEX("arg4"), HEX("arg5")], sys_prctl, "no seccomp, no PR_SET_MM, no speculation control"),

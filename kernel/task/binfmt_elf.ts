@@ -1,10 +1,13 @@
 /**
- * ELF programs: static, static-PIE, and dynamic ones with their interpreter. Linux: fs/binfmt_elf.c.
+ * ELF programs, of x86-64 and of i386: static, static-PIE, and dynamic ones with their interpreter. Linux: fs/binfmt_elf.c,
+ * fs/compat_binfmt_elf.c.
  *
  *   stack, from the top:  8 zero bytes | filename | environment strings | argument strings | random gap
- *                         | "x86_64" | 16 random bytes | auxv | envp | argv | argc ◄─ rsp
+ *                         | platform | 16 random bytes | auxv | envp | argv | argc ◄─ rsp
  */
-import { CR4_FSGSBASE } from "../../cpu-core/abi/state.ts";
+import { USER32_CS, USER_DS } from "../arch/x86/ia32/segments.ts";
+import { loadUserSegment } from "../arch/x86/process.ts";
+import { CR4_FSGSBASE, SEG_DS, SEG_ES } from "../../cpu-core/abi/state.ts";
 import type { File } from "../fs/file.ts";
 import { isErr } from "../lib/err.ts";
 import { fillRandom, randomBits } from "../lib/random.ts";
@@ -13,12 +16,16 @@ import { accountVm, type Mm } from "../mm/mm.ts";
 import {
   ADDR_NO_RANDOMIZE,
   READ_IMPLIES_EXEC,
+  TASK_SIZE_IA32,
   doBrk,
   doMmap,
   getUnmappedArea,
+  mmapRandomBits,
   pageAlign,
+  stackRandomBits,
 } from "../mm/mmap.ts";
 import { PAGE_SIZE } from "../mm/page_alloc.ts";
+import { encodeWords } from "../mm/user_words.ts";
 import { TASK_SIZE, clearUser, copyToUser, latin1, latin1Bytes } from "../mm/usercopy.ts";
 import {
   VM_ACCOUNT,
@@ -68,13 +75,13 @@ import { type Binprm, beginNewExec } from "./exec.ts";
 import type { Task } from "./task.ts";
 
 /** Where position-independent programs with an interpreter start. Linux: ELF_ET_DYN_BASE. */
-const ELF_ET_DYN_BASE = Math.floor(TASK_SIZE / 3 / PAGE_SIZE) * 2 * PAGE_SIZE;
+const elfDynBase = (mm: Mm): number =>
+  mm.task_size === TASK_SIZE_IA32 ? 0x40_0000 : Math.floor(TASK_SIZE / 3 / PAGE_SIZE) * 2 * PAGE_SIZE;
 const PATH_MAX = 4096;
 const MAX_PHDRS_BYTES = 65536;
 /** Bytes a signal frame takes at most: rt_sigframe, XSAVE area, alignment. */
 const MIN_SIGNAL_STACK = 1136;
 const HWCAP2_FSGSBASE = 1 << 1;
-const STACK_RANDOM_PAGES_BITS = 22;
 
 interface Phdr {
   type: number;
@@ -87,55 +94,60 @@ interface Phdr {
 }
 
 interface ElfImage {
+  layout: elf.ElfLayout;
   type: number;
   entry: number;
   phoff: number;
   phdrs: Phdr[];
 }
 
-const isBadAddress = (va: number): boolean => va < 0 || va >= TASK_SIZE;
+const isBadAddress = (mm: Mm, va: number): boolean => va < 0 || va >= mm.task_size;
 const pageStart = (va: number): number => va - (((va % PAGE_SIZE) + PAGE_SIZE) % PAGE_SIZE);
 const pageOffset = (va: number): number => va - pageStart(va);
 
+type ElfHeader = Omit<ElfImage, "phdrs"> & { phnum: number };
+
 /** The ELF header's fields, or -ENOEXEC. */
-function parseHeader(
-  buf: Uint8Array,
-): { type: number; entry: number; phoff: number; phnum: number } | number {
+function parseHeader(buf: Uint8Array): ElfHeader | number {
   const view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
-  if (buf.length < elf.EHDR_SIZE || view.getUint32(0, false) !== 0x7f454c46) return -ENOEXEC;
+  if (buf.length < elf.EHDR32_SIZE || view.getUint32(0, false) !== 0x7f454c46) return -ENOEXEC;
   const type = view.getUint16(elf.E_TYPE, true);
   if (type !== elf.ET_EXEC && type !== elf.ET_DYN) return -ENOEXEC;
   // As on Linux, the machine alone decides; e_ident's class is not looked at.
-  if (view.getUint16(elf.E_MACHINE, true) !== elf.EM_X86_64) return -ENOEXEC;
-  if (view.getUint16(elf.E_PHENTSIZE, true) !== elf.PHDR_SIZE) return -ENOEXEC;
-  const phnum = view.getUint16(elf.E_PHNUM, true);
-  if (phnum === 0 || phnum * elf.PHDR_SIZE > MAX_PHDRS_BYTES) return -ENOEXEC;
-  return { type, entry: get64(view, elf.E_ENTRY), phoff: get64(view, elf.E_PHOFF), phnum };
+  const machine = view.getUint16(elf.E_MACHINE, true);
+  if (machine !== elf.EM_X86_64 && machine !== elf.EM_386) return -ENOEXEC;
+  const layout = machine === elf.EM_386 ? elf.ELF32 : elf.ELF64;
+  if (buf.length < layout.ehdr_size) return -ENOEXEC;
+  if (view.getUint16(layout.e_phentsize, true) !== layout.phdr_size) return -ENOEXEC;
+  const phnum = view.getUint16(layout.e_phnum, true);
+  if (phnum === 0 || phnum * layout.phdr_size > MAX_PHDRS_BYTES) return -ENOEXEC;
+  const entry = getWord(view, layout.e_entry, layout);
+  return { layout, type, entry, phoff: getWord(view, layout.e_phoff, layout), phnum };
 }
 
 /** Header and program headers of `file`. Linux: load_elf_phdrs(). */
 function* readImage(task: Task, file: File, buf: Uint8Array): Sleep<ElfImage | number> {
   const header = parseHeader(buf);
   if (typeof header === "number") return header;
-  const { type, entry, phoff, phnum } = header;
+  const { layout, type, entry, phoff, phnum } = header;
   if (phoff < 0) return -ENOEXEC;
-  const bytes = yield* task.kernel.vfs.kernelRead(task, file, phoff, phnum * elf.PHDR_SIZE);
-  if (isErr(bytes) || bytes.length < phnum * elf.PHDR_SIZE) return -ENOEXEC;
+  const bytes = yield* task.kernel.vfs.kernelRead(task, file, phoff, phnum * layout.phdr_size);
+  if (isErr(bytes) || bytes.length < phnum * layout.phdr_size) return -ENOEXEC;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const phdrs: Phdr[] = [];
   for (let i = 0; i < phnum; i++) {
-    const at = i * elf.PHDR_SIZE;
+    const at = i * layout.phdr_size;
     phdrs.push({
-      type: view.getUint32(at + elf.P_TYPE, true),
-      flags: view.getUint32(at + elf.P_FLAGS, true),
-      offset: get64(view, at + elf.P_OFFSET),
-      vaddr: get64(view, at + elf.P_VADDR),
-      filesz: get64(view, at + elf.P_FILESZ),
-      memsz: get64(view, at + elf.P_MEMSZ),
-      align: get64(view, at + elf.P_ALIGN),
+      type: view.getUint32(at + layout.p_type, true),
+      flags: view.getUint32(at + layout.p_flags, true),
+      offset: getWord(view, at + layout.p_offset, layout),
+      vaddr: getWord(view, at + layout.p_vaddr, layout),
+      filesz: getWord(view, at + layout.p_filesz, layout),
+      memsz: getWord(view, at + layout.p_memsz, layout),
+      align: getWord(view, at + layout.p_align, layout),
     });
   }
-  return { type, entry, phoff, phdrs };
+  return { layout, type, entry, phoff, phdrs };
 }
 
 /** Loads the program of `bprm`: 0, -ENOEXEC if it is none, or another -errno. Linux: load_elf_binary(). */
@@ -153,7 +165,9 @@ export function* loadElfBinary(task: Task, bprm: Binprm): Sleep<number> {
     if (isErr(opened)) return opened;
     interpFile = opened;
     const head = yield* task.kernel.vfs.kernelRead(task, opened, 0, elf.EHDR_SIZE);
-    const loaded = isErr(head) || head.length < elf.EHDR_SIZE ? -EIO : yield* readImage(task, opened, head);
+    let loaded: ElfImage | number = -EIO;
+    if (!isErr(head) && head.length >= image.layout.ehdr_size) loaded = yield* readImage(task, opened, head);
+    if (!isErr(loaded) && loaded.layout !== image.layout) loaded = -ENOEXEC;
     if (isErr(loaded)) {
       opened.put();
       return loaded === -ENOEXEC ? -ELIBBAD : loaded;
@@ -183,7 +197,8 @@ function* loadImages(
 ): Sleep<number> {
   const stackPhdr = image.phdrs.find((phdr) => phdr.type === elf.PT_GNU_STACK);
   const isStackExecutable = stackPhdr ? (stackPhdr.flags & elf.PF_X) !== 0 : false;
-  let error = yield* beginNewExec(task, bprm);
+  const is_ia32 = image.layout === elf.ELF32;
+  let error = yield* beginNewExec(task, bprm, is_ia32 ? TASK_SIZE_IA32 : TASK_SIZE);
   if (error < 0) return error;
   const { mm } = bprm;
   task.personality &= ~READ_IMPLIES_EXEC;
@@ -198,8 +213,8 @@ function* loadImages(
     const first = image.phdrs.find((phdr) => phdr.type === elf.PT_LOAD)!;
     if (interpFile) {
       const alignment = maximumAlignment(image.phdrs);
-      const random = isRandom ? randomBits(task.kernel.machine.cpu, 28) * PAGE_SIZE : 0;
-      bias = ELF_ET_DYN_BASE + random;
+      const random = isRandom ? randomBits(task.kernel.machine.cpu, mmapRandomBits(mm)) * PAGE_SIZE : 0;
+      bias = elfDynBase(mm) + random;
       if (alignment > 0) bias -= bias % alignment;
       bias = pageStart(bias - first.vaddr);
     } else {
@@ -230,11 +245,11 @@ function* loadImages(
     if (typeof loaded === "number") return loaded;
     entry = interpImage.entry + interp_base;
   }
-  if (isBadAddress(entry)) return -EINVAL;
+  if (isBadAddress(mm, entry)) return -EINVAL;
 
   let brk = pageAlign(placed.brk);
   if (isRandom) {
-    if (image.type === elf.ET_DYN && !interpFile) brk = ELF_ET_DYN_BASE;
+    if (image.type === elf.ET_DYN && !interpFile) brk = elfDynBase(mm);
     brk = pageAlign(brk + randomBits(task.kernel.machine.cpu, 25));
   }
   mm.start_brk = brk;
@@ -246,10 +261,11 @@ function* loadImages(
     phdr_va,
     interp_base,
     nr: image.phdrs.length,
+    layout: image.layout,
   });
   if (sp < 0) return sp;
   mm.start_stack = sp;
-  error = startThread(task, entry, sp);
+  error = startThread(task, entry, sp, is_ia32);
   return error;
 }
 
@@ -295,8 +311,9 @@ function* mapSegments(task: Task, mm: Mm, file: File, image: ElfImage, bias: num
       (phdr.flags & elf.PF_W ? PROT_WRITE : 0) |
       (phdr.flags & elf.PF_X ? PROT_EXEC : 0);
     const { filesz, memsz } = phdr;
-    if (filesz < 0 || memsz < 0 || filesz > memsz || memsz > TASK_SIZE) return -EINVAL;
-    if (isBadAddress(va) || TASK_SIZE - memsz < va) return isFirst || isBadAddress(va) ? -EINVAL : -ENOMEM;
+    if (filesz < 0 || memsz < 0 || filesz > memsz || memsz > mm.task_size) return -EINVAL;
+    if (isBadAddress(mm, va) || mm.task_size - memsz < va)
+      return isFirst || isBadAddress(mm, va) ? -EINVAL : -ENOMEM;
     const start = pageStart(va);
     const file_size = filesz + pageOffset(va);
     if (file_size > 0 && filesz > 0) {
@@ -359,8 +376,8 @@ interface Strings {
 /** Makes the stack and puts the strings on it. Linux: setup_arg_pages(), copy_strings(). */
 function setupArgPages(task: Task, mm: Mm, bprm: Binprm, isExecutable: boolean): Strings | number {
   const isRandom = !(task.personality & ADDR_NO_RANDOMIZE);
-  const random = isRandom ? randomBits(task.kernel.machine.cpu, STACK_RANDOM_PAGES_BITS) * PAGE_SIZE : 0;
-  const top = TASK_SIZE - random;
+  const random = isRandom ? randomBits(task.kernel.machine.cpu, stackRandomBits(mm)) * PAGE_SIZE : 0;
+  const top = mm.task_size - random;
   const texts = [...bprm.argv, ...bprm.envp, bprm.filename];
   const total = texts.reduce((sum, text) => sum + text.length + 1, 8);
   const start = pageStart(top - total) - 32 * PAGE_SIZE;
@@ -396,13 +413,14 @@ function createTables(
   mm: Mm,
   bprm: Binprm,
   strings: Strings,
-  image: { entry: number; phdr_va: number; interp_base: number; nr: number },
+  image: { entry: number; phdr_va: number; interp_base: number; nr: number; layout: elf.ElfLayout },
 ): number {
+  const { layout } = image;
   const { cpu } = task.kernel.machine;
   let { p } = strings;
   if (!(task.personality & ADDR_NO_RANDOMIZE)) p -= randomBits(cpu, 13);
   p -= p % 16;
-  const platform = latin1Bytes("x86_64\0");
+  const platform = latin1Bytes(layout === elf.ELF32 ? "i686\0" : "x86_64\0");
   p -= platform.length;
   const platform_va = p;
   const random = new Uint8Array(16);
@@ -417,7 +435,7 @@ function createTables(
     AT_PAGESZ, PAGE_SIZE,
     AT_CLKTCK, 100,
     AT_PHDR, image.phdr_va,
-    AT_PHENT, elf.PHDR_SIZE,
+    AT_PHENT, layout.phdr_size,
     AT_PHNUM, image.nr,
     AT_BASE, image.interp_base,
     AT_FLAGS, 0,
@@ -434,30 +452,28 @@ function createTables(
     AT_NULL, 0,
   ];
   const words = [strings.argv.length, ...strings.argv, 0, ...strings.envp, 0, ...auxv];
-  const sp = p - words.length * 8 - ((p - words.length * 8) % 16);
-  const bytes = new Uint8Array(words.length * 8);
-  const view = new DataView(bytes.buffer);
-  words.forEach((word, index) => {
-    view.setUint32(index * 8, word % 2 ** 32, true);
-    view.setUint32(index * 8 + 4, Math.floor(word / 2 ** 32), true);
-  });
-  mm.saved_auxv = bytes.slice(bytes.length - auxv.length * 8);
+  const bytes = encodeWords(words, layout.word);
+  const sp = p - bytes.length - ((p - bytes.length) % 16);
+  mm.saved_auxv = bytes.slice(bytes.length - auxv.length * layout.word);
   if (copyToUser(task, platform_va, platform) < 0 || copyToUser(task, random_va, random) < 0) return -EFAULT;
   return copyToUser(task, sp, bytes) < 0 ? -EFAULT : sp;
 }
 
 const USER_CS = 0x33;
-const USER_DS = 0x2b;
 const X86_EFLAGS_IF = 0x200;
 
 /** Registers of a fresh program: all zero but these. Linux: start_thread(). */
-function startThread(task: Task, entry: number, sp: number): number {
+function startThread(task: Task, entry: number, sp: number, is_ia32: boolean): number {
   const { regs, kernel } = task;
   kernel.machine.ram.fill(regs.pa, 0, PT_SIZE);
   regs.rip = entry;
   regs.rsp = sp;
-  regs.cs = USER_CS;
+  regs.cs = is_ia32 ? USER32_CS : USER_CS;
   regs.ss = USER_DS;
+  if (is_ia32) {
+    loadUserSegment(kernel.machine, SEG_DS, USER_DS);
+    loadUserSegment(kernel.machine, SEG_ES, USER_DS);
+  }
   regs.eflags = X86_EFLAGS_IF;
   // The tracer hears of the result here: behind this line there is no call any more that could be restarted.
   if (kernel.strace.enabled && task.syscall_nr >= 0) kernel.strace.exit(task, task.syscall_nr, 0);
@@ -466,6 +482,7 @@ function startThread(task: Task, entry: number, sp: number): number {
   return 0;
 }
 
-function get64(view: DataView, offset: number): number {
-  return view.getInt32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
+function getWord(view: DataView, offset: number, layout: elf.ElfLayout): number {
+  const low = view.getUint32(offset, true);
+  return layout.word === 4 ? low : view.getInt32(offset + 4, true) * 2 ** 32 + low;
 }

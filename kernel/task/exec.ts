@@ -13,7 +13,8 @@ import { MNT_NOSUID } from "../fs/mount.ts";
 import { isErr } from "../lib/err.ts";
 import { Mm } from "../mm/mm.ts";
 import { pickMmapLayout } from "../mm/mmap.ts";
-import { getUser64, readUserString } from "../mm/usercopy.ts";
+import { readPointer, wordSize } from "../mm/user_words.ts";
+import { readUserString } from "../mm/usercopy.ts";
 import type { Sleep } from "../sched/wait.ts";
 import { KEEP_RAX } from "../syscall/dispatch.ts";
 import { AT_FDCWD } from "../uapi/fcntl.ts";
@@ -75,7 +76,7 @@ export function readStringArray(task: Task, ptr: number, limit_bytes: number): s
   if (ptr === 0) return strings;
   let total = 0;
   for (let i = 0; ; i++) {
-    const va = getUser64(task, ptr + i * 8);
+    const va = readPointer(task, ptr + i * wordSize(task));
     if (va === null) return -EFAULT;
     if (va === 0) return strings;
     if (i >= MAX_ARG_STRINGS || total > limit_bytes) return -E2BIG;
@@ -182,7 +183,7 @@ function computeCaps(task: Task, bprm: Binprm): void {
 /**
  * The point of no return: other threads end, the old memory goes, the new one is `bprm.mm`. Linux: begin_new_exec().
  */
-export function* beginNewExec(task: Task, bprm: Binprm): Sleep<number> {
+export function* beginNewExec(task: Task, bprm: Binprm, task_size: number): Sleep<number> {
   const { kernel } = task;
   computeCaps(task, bprm);
   const mm = Mm.create(kernel);
@@ -193,6 +194,7 @@ export function* beginNewExec(task: Task, bprm: Binprm): Sleep<number> {
     return error;
   }
   bprm.point_of_no_return = true;
+  mm.task_size = task_size;
   pickMmapLayout(task, mm);
   mm.exe_file = bprm.file.get();
   bprm.mm = mm;

@@ -3,9 +3,9 @@
  * Each thing a task owns is either shared with the parent or copied, as the flags say; a failure on the way gives
  * back what was taken.
  */
-import { FXSAVE_SIZE, fpuArea, regsAddress } from "../arch/x86/process.ts";
+import { FXSAVE_SIZE, fpuArea, regsAddress, saveSegments } from "../arch/x86/process.ts";
 import { PT_RAX, PtRegs } from "../arch/x86/regs.ts";
-import { MSR_FS_BASE, MSR_KERNEL_GS_BASE } from "../../cpu-core/abi/state.ts";
+import { type ThreadArea, readThreadArea, selectorOf } from "../arch/x86/tls.ts";
 import { isErr } from "../lib/err.ts";
 import { TASK_SIZE, copyFromUser, putUser32 } from "../mm/usercopy.ts";
 import { type Sleep, WaitQueue } from "../sched/wait.ts";
@@ -44,6 +44,7 @@ import { recalcSigpending } from "./signal.ts";
 import { SIGNAL_UNKILLABLE, SignalStruct } from "./signal_struct.ts";
 import { PF_FORKNOEXEC, PF_SUPERPRIV, Task } from "./task.ts";
 import type { Kernel } from "../kernel.ts";
+import { ABI_IA32 } from "../mm/user_words.ts";
 
 export interface CloneArgs {
   /** CLONE_ flags without the exit signal. */
@@ -54,6 +55,8 @@ export interface CloneArgs {
   parent_tid: number;
   child_tid: number;
   tls: number;
+  /** CLONE_SETTLS of an i386 program: what `tls` points to. */
+  thread_area?: ThreadArea;
 }
 
 const NAMESPACE_FLAGS =
@@ -201,8 +204,17 @@ function copyThread(parent: Task, child: Task, args: CloneArgs): void {
   if (args.stack) child.regs.rsp = args.stack;
   cpu.fxsave(fpuArea(parent));
   ram.copy(fpuArea(child), fpuArea(parent), FXSAVE_SIZE);
-  child.thread.fsbase = args.flags & CLONE_SETTLS ? args.tls : cpu.readMsr(MSR_FS_BASE);
-  child.thread.gsbase = cpu.readMsr(MSR_KERNEL_GS_BASE);
+  const { thread } = child;
+  saveSegments(parent.kernel.machine, thread);
+  thread.tls = parent.thread.tls.slice();
+  const { thread_area } = args;
+  if (thread_area) {
+    thread.tls[thread_area.slot] = thread_area.descriptor;
+    if (thread.gs === selectorOf(thread_area.slot)) thread.gsbase = thread_area.base;
+    if (thread.fs === selectorOf(thread_area.slot)) thread.fsbase = thread_area.base;
+  } else if (args.flags & CLONE_SETTLS) {
+    thread.fsbase = args.tls;
+  }
 }
 
 /** Linux: sched_fork(). */
@@ -236,7 +248,12 @@ function link(parent: Task, child: Task, args: CloneArgs): void {
 }
 
 /** Makes the child, lets it run, and for vfork waits until it is done with the parent's memory. Linux: kernel_clone(). */
-function clone(task: Task, args: CloneArgs): number | Sleep<number> {
+export function clone(task: Task, args: CloneArgs): number | Sleep<number> {
+  if (args.flags & CLONE_SETTLS && task.syscall_abi & ABI_IA32) {
+    const area = readThreadArea(task, args.tls);
+    if (typeof area === "number") return area;
+    args = { ...args, thread_area: area };
+  }
   const child = copyProcess(task, args);
   if (isErr(child)) return child;
   const { pid } = child;

@@ -1,6 +1,7 @@
 /** prctl, personality, sysinfo, getcpu and other small calls about the caller. Linux: kernel/sys.c. */
 import { copyToUser, latin1Bytes, putUser32, putUser64, readUserString } from "../mm/usercopy.ts";
 import { PAGE_SIZE } from "../mm/page_alloc.ts";
+import { encodeWords, wordSize } from "../mm/user_words.ts";
 import { CAP_LAST_CAP, CAP_SETPCAP } from "../uapi/capability.ts";
 import { EFAULT, EINVAL, EPERM } from "../uapi/errno.ts";
 import * as PR from "../uapi/prctl.ts";
@@ -136,19 +137,21 @@ export function sys_personality(task: Task, persona: number): number {
 export function sys_sysinfo(task: Task, info: number): number {
   const { kernel } = task;
   const { pages } = kernel;
-  const bytes = new Uint8Array(112);
-  const view = new DataView(bytes.buffer);
-  const set = (offset: number, value: number): void => {
-    view.setUint32(offset, value % 2 ** 32, true);
-    view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
-  };
-  set(0, Math.ceil(kernel.time.monotonic_ns() / 1e9));
-  kernel.sched.loadavg.forSysinfo().forEach((load, i) => set(8 + i * 8, load));
-  set(32, pages.totalram_pages * PAGE_SIZE);
-  set(40, pages.nr_free * PAGE_SIZE);
-  set(48, pages.vmstat.nr_shmem * PAGE_SIZE);
-  view.setUint16(80, Math.min(kernel.tasks.nr_threads, 0xffff), true);
-  view.setUint32(104, 1, true);
+  const size = wordSize(task);
+  const ram = [pages.totalram_pages, pages.nr_free, pages.vmstat.nr_shmem].map((nr) => nr * PAGE_SIZE);
+  // A count of bytes that its words cannot hold is told in pages. Linux: do_sysinfo(), COMPAT_SYSCALL_DEFINE1(sysinfo).
+  const mem_unit = size === 4 && ram[0] >= 2 ** 32 ? PAGE_SIZE : 1;
+  const words = [
+    Math.ceil(kernel.time.monotonic_ns() / 1e9),
+    ...kernel.sched.loadavg.forSysinfo(),
+    ...ram.map((bytes) => bytes / mem_unit),
+    ...[0, 0, 0],
+    Math.min(kernel.tasks.nr_threads, 0xffff),
+    ...[0, 0],
+  ];
+  const bytes = new Uint8Array(size === 4 ? 64 : 112);
+  bytes.set(encodeWords(words, size));
+  new DataView(bytes.buffer).setUint32(words.length * size, mem_unit, true);
   return copyToUser(task, info, bytes);
 }
 

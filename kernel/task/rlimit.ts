@@ -1,4 +1,5 @@
 /** Resource limits. Linux: kernel/sys.c do_prlimit(), include/asm-generic/resource.h INIT_RLIMITS. man 2 getrlimit. */
+import { wordSize, writeWords } from "../mm/user_words.ts";
 import { copyFromUser, copyToUser } from "../mm/usercopy.ts";
 import { CAP_SYS_RESOURCE } from "../uapi/capability.ts";
 import { EFAULT, EINVAL, EPERM, ESRCH } from "../uapi/errno.ts";
@@ -79,6 +80,22 @@ function decode(bytes: Uint8Array): Rlimit {
   return { cur, max };
 }
 
+/** An i386 program's "no limit", and what it sees of any limit above. */
+const RLIM32_INFINITY = 0xffff_ffff;
+
+/** struct rlimit of the program's words; null if it cannot be read. */
+function readRlimit(task: Task, ptr: number): Rlimit | null {
+  const bytes = new Uint8Array(2 * wordSize(task));
+  if (copyFromUser(task, ptr, bytes) < 0) return null;
+  if (bytes.length === 16) return decode(bytes);
+  const view = new DataView(bytes.buffer);
+  const [cur, max] = [0, 4].map((at) => {
+    const value = view.getUint32(at, true);
+    return value === RLIM32_INFINITY ? RLIM_INFINITY : value;
+  });
+  return { cur, max };
+}
+
 /** Changes and reads a limit of `target`'s process. */
 function setLimit(task: Task, target: Task, resource: number, limit: Rlimit): number {
   if (limit.cur > limit.max) return -EINVAL;
@@ -92,15 +109,17 @@ function setLimit(task: Task, target: Task, resource: number, limit: Rlimit): nu
 /** man 2 getrlimit. */
 export function sys_getrlimit(task: Task, resource: number, rlim: number): number {
   if (resource < 0 || resource >= RLIM_NLIMITS) return -EINVAL;
-  return copyToUser(task, rlim, encode(task.signal.rlimits[resource]));
+  const { cur, max } = task.signal.rlimits[resource];
+  if (wordSize(task) === 8) return copyToUser(task, rlim, encode({ cur, max }));
+  return writeWords(task, rlim, [Math.min(cur, RLIM32_INFINITY), Math.min(max, RLIM32_INFINITY)], 4);
 }
 
 /** man 2 setrlimit. */
 export function sys_setrlimit(task: Task, resource: number, rlim: number): number {
-  const bytes = new Uint8Array(16);
-  if (copyFromUser(task, rlim, bytes) < 0) return -EFAULT;
+  const limit = readRlimit(task, rlim);
+  if (limit === null) return -EFAULT;
   if (resource < 0 || resource >= RLIM_NLIMITS) return -EINVAL;
-  return setLimit(task, task, resource, decode(bytes));
+  return setLimit(task, task, resource, limit);
 }
 
 /** man 2 prlimit. */

@@ -1,5 +1,5 @@
 /** What a process has used: getrusage, and the numbers behind times and /proc/PID/stat. Linux: kernel/sys.c. */
-import { copyToUser } from "../mm/usercopy.ts";
+import { wordSize, writeWords } from "../mm/user_words.ts";
 import { EINVAL } from "../uapi/errno.ts";
 import { RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD } from "../uapi/resource.ts";
 import type { Task } from "./task.ts";
@@ -59,24 +59,19 @@ function rusageOfChildren(task: Task): Rusage {
   };
 }
 
-/** struct rusage, 144 bytes. */
-export function encodeRusage(usage: Rusage): Uint8Array {
-  const bytes = new Uint8Array(144);
-  const view = new DataView(bytes.buffer);
-  const set = (index: number, value: number): void => {
-    view.setUint32(index * 8, value % 2 ** 32, true);
-    view.setUint32(index * 8 + 4, Math.floor(value / 2 ** 32), true);
-  };
-  set(0, Math.floor(usage.utime_ns / 1e9));
-  set(1, Math.floor((usage.utime_ns % 1e9) / 1000));
-  set(2, Math.floor(usage.stime_ns / 1e9));
-  set(3, Math.floor((usage.stime_ns % 1e9) / 1000));
-  set(4, usage.maxrss_pages * 4);
-  set(8, usage.min_flt);
-  set(9, usage.maj_flt);
-  set(16, usage.nvcsw);
-  set(17, usage.nivcsw);
-  return bytes;
+/** struct rusage: two timevals and 14 words. 0 or -EFAULT. */
+export function writeRusage(task: Task, ptr: number, usage: Rusage): number {
+  const words = new Array<number>(18).fill(0);
+  words[0] = Math.floor(usage.utime_ns / 1e9);
+  words[1] = Math.floor((usage.utime_ns % 1e9) / 1000);
+  words[2] = Math.floor(usage.stime_ns / 1e9);
+  words[3] = Math.floor((usage.stime_ns % 1e9) / 1000);
+  words[4] = usage.maxrss_pages * 4;
+  words[8] = usage.min_flt;
+  words[9] = usage.maj_flt;
+  words[16] = usage.nvcsw;
+  words[17] = usage.nivcsw;
+  return writeWords(task, ptr, words, wordSize(task));
 }
 
 /** man 2 getrusage. */
@@ -87,5 +82,5 @@ export function sys_getrusage(task: Task, who: number, ru: number): number {
   else if (who === RUSAGE_CHILDREN) usage = rusageOfChildren(task);
   else if (who === RUSAGE_THREAD) usage = rusageOfThread(task);
   else return -EINVAL;
-  return copyToUser(task, ru, encodeRusage(usage));
+  return writeRusage(task, ru, usage);
 }

@@ -200,6 +200,11 @@ export function sys_setgroups(task: Task, size: number, list: number): number {
     if (gid === INVALID_ID) return -EINVAL;
     groups.push(gid);
   }
+  return changeGroups(task, groups);
+}
+
+/** The caller has checked that it may. */
+export function changeGroups(task: Task, groups: number[]): number {
   const cred = task.cred.clone();
   cred.groups = groups.sort((a, b) => a - b);
   task.cred = cred;

@@ -2,12 +2,16 @@
  * Delivering signals on the way back to user mode. Linux: kernel/signal.c get_signal(), arch/x86/kernel/signal.c.
  * Called by arch/x86/entry.ts whenever `sigpending` is set. The outcome tells the entry code how to go on.
  */
+import { clearFpu } from "../arch/x86/process.ts";
 import { PT_RAX, type PtRegs } from "../arch/x86/regs.ts";
+import { setupIa32Frame } from "../arch/x86/ia32/signal_frame.ts";
 import { setupRtFrame } from "../arch/x86/signal_frame.ts";
+import { ABI_IA32 } from "../mm/user_words.ts";
 import { EINTR, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK } from "../uapi/errno.ts";
 import {
   CLD_CONTINUED,
   CLD_STOPPED,
+  SA_IA32_ABI,
   SA_NODEFER,
   SA_RESETHAND,
   SA_RESTART,
@@ -48,7 +52,8 @@ export const STOPPED = 1; // the task's state says that it stopped: schedule
 export const FATAL = 2; // the task must exit with `task.signal.group_exit_code`
 
 const NR_RESTART_SYSCALL = 219;
-/** SYSCALL is 0F 05. */
+const NR_RESTART_SYSCALL_IA32 = 0;
+/** SYSCALL is 0F 05, INT 80h CD 80. */
 const SYSCALL_INSN_BYTES = 2;
 
 /** Handles what is pending: handlers get their frame, default actions happen. */
@@ -130,8 +135,9 @@ function restartSyscall(task: Task, regs: PtRegs): void {
     regs.rax = task.syscall_nr;
     regs.rip -= SYSCALL_INSN_BYTES;
   } else if (result === -ERESTART_RESTARTBLOCK) {
-    regs.rax = NR_RESTART_SYSCALL;
+    regs.rax = task.syscall_abi & ABI_IA32 ? NR_RESTART_SYSCALL_IA32 : NR_RESTART_SYSCALL;
     regs.rip -= SYSCALL_INSN_BYTES;
+    task.restart_abi = task.syscall_abi;
   }
   task.syscall_nr = -1;
 }
@@ -159,10 +165,12 @@ function handleSignal(task: Task, regs: PtRegs, info: SigInfo, action: Handler):
     task.syscall_nr = -1;
   }
   const mask = (task.saved_sigmask ?? task.blocked).clone();
-  if (setupRtFrame(task, regs, action, info, mask) < 0) {
+  const setupFrame = action.flags & SA_IA32_ABI ? setupIa32Frame : setupRtFrame;
+  if (setupFrame(task, regs, action, info, mask) < 0) {
     signalSetupFailed(task, sig);
     return;
   }
+  clearFpu(task);
   task.saved_sigmask = null;
   const blocked = task.blocked.clone();
   blocked.addAll(action.mask);

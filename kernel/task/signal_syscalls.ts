@@ -1,6 +1,7 @@
 /** The system calls about signals. Linux: kernel/signal.c. man 7 signal. */
 import { onSigStack, sasStackFlags } from "../arch/x86/signal_frame.ts";
-import { copyFromUser, copyToUser, getUser64 } from "../mm/usercopy.ts";
+import { ABI_IA32, readTimePair, readWords, wordSize, writeWords } from "../mm/user_words.ts";
+import { copyFromUser, copyToUser } from "../mm/usercopy.ts";
 import type { Sleep } from "../sched/wait.ts";
 import { CAP_KILL } from "../uapi/capability.ts";
 import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ERESTARTNOHAND, ESRCH } from "../uapi/errno.ts";
@@ -8,6 +9,7 @@ import {
   MINSIGSTKSZ,
   NSIG,
   SA_EXPOSE_TAGBITS,
+  SA_IA32_ABI,
   SA_NOCLDSTOP,
   SA_NOCLDWAIT,
   SA_NODEFER,
@@ -47,7 +49,6 @@ import { dequeueSignal } from "./signal_deliver.ts";
 import { TASK_INTERRUPTIBLE, TASK_RUNNING } from "./state.ts";
 import type { Task } from "./task.ts";
 
-const SIGACTION_SIZE = 32;
 const SA_KNOWN =
   (SA_NOCLDSTOP |
     SA_NOCLDWAIT |
@@ -76,49 +77,58 @@ export function writeSigset(task: Task, ptr: number, set: SigSet): number {
   return copyToUser(task, ptr, bytes);
 }
 
-/** man 2 rt_sigaction. */
-export function sys_rt_sigaction(task: Task, sig: number, act: number, oldact: number, size: number): number {
-  if (size !== SIGSET_SIZE) return -EINVAL;
-  const bytes = new Uint8Array(SIGACTION_SIZE);
-  const view = new DataView(bytes.buffer);
-  if (act !== 0 && copyFromUser(task, act, bytes) < 0) return -EFAULT;
-  if (sig < 1 || sig > NSIG || (act !== 0 && (sig === SIGKILL || sig === SIGSTOP))) return -EINVAL;
+/** A signal's action as programs give and get it. */
+export interface UserSigaction {
+  handler: number;
+  flags: number;
+  restorer: number;
+  mask: SigSet;
+}
+
+/** Sets the action for `sig`, if one is given; the old one, or -EINVAL. Linux: do_sigaction(). */
+export function changeAction(task: Task, sig: number, wanted: UserSigaction | null): UserSigaction | number {
+  if (sig < 1 || sig > NSIG || (wanted !== null && (sig === SIGKILL || sig === SIGSTOP))) return -EINVAL;
   const action = task.sighand.action[sig];
   const old = {
     handler: action.handler,
-    flags: action.flags,
+    flags: (action.flags & ~SA_IA32_ABI) >>> 0,
     restorer: action.restorer,
     mask: action.mask.clone(),
   };
-  if (act !== 0) {
-    action.handler = view.getInt32(4, true) * 2 ** 32 + view.getUint32(0, true);
-    action.flags = (view.getUint32(8, true) & SA_KNOWN) >>> 0;
-    action.restorer = view.getInt32(20, true) * 2 ** 32 + view.getUint32(16, true);
-    action.mask.lo = view.getInt32(24, true);
-    action.mask.hi = view.getInt32(28, true);
-    action.mask.deleteAll(UNBLOCKABLE);
-    const { handler } = action;
-    if (handler === SIG_IGN || (handler === SIG_DFL && sig <= 32 && SIG_KERNEL_IGNORE_MASK.has(sig))) {
-      const ignored = SigSet.of(sig);
-      flushPending(task, task.signal.shared_pending, ignored);
-      for (const thread of task.signal.threads) {
-        flushPending(thread, thread.pending, ignored);
-      }
-      recalcSigpending(task);
-    }
+  if (wanted === null) return old;
+  action.handler = wanted.handler;
+  action.flags = (wanted.flags & SA_KNOWN) >>> 0;
+  if (task.syscall_abi & ABI_IA32) action.flags |= SA_IA32_ABI;
+  action.restorer = wanted.restorer;
+  action.mask.assign(wanted.mask);
+  action.mask.deleteAll(UNBLOCKABLE);
+  const { handler } = action;
+  if (handler === SIG_IGN || (handler === SIG_DFL && sig <= 32 && SIG_KERNEL_IGNORE_MASK.has(sig))) {
+    const ignored = SigSet.of(sig);
+    flushPending(task, task.signal.shared_pending, ignored);
+    for (const thread of task.signal.threads) flushPending(thread, thread.pending, ignored);
+    recalcSigpending(task);
   }
-  if (oldact === 0) return 0;
-  bytes.fill(0);
-  const high = Math.floor(old.handler / 2 ** 32);
-  view.setUint32(0, old.handler - high * 2 ** 32, true);
-  view.setInt32(4, high, true);
-  view.setUint32(8, old.flags, true);
-  const restorer_high = Math.floor(old.restorer / 2 ** 32);
-  view.setUint32(16, old.restorer - restorer_high * 2 ** 32, true);
-  view.setInt32(20, restorer_high, true);
-  view.setInt32(24, old.mask.lo, true);
-  view.setInt32(28, old.mask.hi, true);
-  return copyToUser(task, oldact, bytes);
+  return old;
+}
+
+/** man 2 rt_sigaction. */
+export function sys_rt_sigaction(task: Task, sig: number, act: number, oldact: number, size: number): number {
+  if (size !== SIGSET_SIZE) return -EINVAL;
+  const word = wordSize(task);
+  let wanted: UserSigaction | null = null;
+  if (act !== 0) {
+    const words = readWords(task, act, 3, word);
+    const mask = readSigset(task, act + 3 * word);
+    if (words === null || typeof mask === "number") return -EFAULT;
+    const [handler, flags, restorer] = word === 4 ? words.map((value) => value >>> 0) : words;
+    wanted = { handler, flags: (flags % 2 ** 32) | 0, restorer, mask };
+  }
+  const old = changeAction(task, sig, wanted);
+  if (typeof old === "number" || oldact === 0) return typeof old === "number" ? old : 0;
+  const { handler, flags, restorer, mask } = old;
+  if (writeWords(task, oldact, [handler, flags, restorer], word) < 0) return -EFAULT;
+  return writeSigset(task, oldact + 3 * word, mask);
 }
 
 /** man 2 rt_sigprocmask. */
@@ -163,9 +173,15 @@ export function* sys_rt_sigsuspend(task: Task, set: number, size: number): Sleep
   if (size !== SIGSET_SIZE) return -EINVAL;
   const mask = readSigset(task, set);
   if (typeof mask === "number") return mask;
+  return yield* suspendWith(task, mask);
+}
+
+/** Waits with another mask for a signal to be handled. Linux: sigsuspend(). */
+export function suspendWith(task: Task, mask: SigSet): Sleep<number> {
+  mask.deleteAll(UNBLOCKABLE);
   task.saved_sigmask = task.blocked.clone();
   setBlocked(task, mask);
-  return yield* untilSignal(task);
+  return untilSignal(task);
 }
 
 /** man 2 pause. */
@@ -196,9 +212,9 @@ export function* sys_rt_sigtimedwait(
   const { time, sched } = task.kernel;
   let deadline_ns = Infinity;
   if (uts !== 0) {
-    const sec = getUser64(task, uts);
-    const nsec = getUser64(task, uts + 8);
-    if (sec === null || nsec === null) return -EFAULT;
+    const pair = readTimePair(task, uts);
+    if (pair === null) return -EFAULT;
+    const [sec, nsec] = pair;
     if (sec < 0 || nsec < 0 || nsec >= 1e9) return -EINVAL;
     deadline_ns = time.monotonic_ns() + sec * 1e9 + nsec;
   }
@@ -227,7 +243,7 @@ export function* sys_rt_sigtimedwait(
     if (info === null) return timedOut ? -EAGAIN : -EINTR;
   }
   if (info === null) return -EAGAIN;
-  if (uinfo !== 0 && copyToUser(task, uinfo, encodeSigInfo(info)) < 0) return -EFAULT;
+  if (uinfo !== 0 && copyToUser(task, uinfo, encodeSigInfo(info, wordSize(task))) < 0) return -EFAULT;
   return info.signo;
 }
 
@@ -328,24 +344,24 @@ export function sys_rt_tgsigqueueinfo(
 
 function readSigInfo(task: Task, ptr: number, sig: number): SigInfo | number {
   const bytes = new Uint8Array(SI_SIZE);
-  return copyFromUser(task, ptr, bytes) < 0 ? -EFAULT : decodeSigInfo(bytes, sig);
+  return copyFromUser(task, ptr, bytes) < 0 ? -EFAULT : decodeSigInfo(bytes, sig, wordSize(task));
 }
 
 /** man 2 sigaltstack. */
 export function sys_sigaltstack(task: Task, uss: number, uoss: number): number {
   const sp = task.regs.rsp;
-  const bytes = new Uint8Array(24);
-  const view = new DataView(bytes.buffer);
+  const word = wordSize(task);
   const old = {
     sp: task.sas_ss_sp,
     size: task.sas_ss_size,
     flags: sasStackFlags(task, sp) | (task.sas_ss_flags & SS_AUTODISARM),
   };
   if (uss !== 0) {
-    if (copyFromUser(task, uss, bytes) < 0) return -EFAULT;
-    const ss_sp = view.getInt32(4, true) * 2 ** 32 + view.getUint32(0, true);
-    const ss_flags = view.getUint32(8, true);
-    const ss_size = view.getInt32(20, true) * 2 ** 32 + view.getUint32(16, true);
+    // stack_t: ss_sp, ss_flags (an int, and padding), ss_size.
+    const words = readWords(task, uss, 3, word);
+    if (words === null) return -EFAULT;
+    const [ss_sp, , ss_size] = word === 4 ? words.map((value) => value >>> 0) : words;
+    const ss_flags = words[1] >>> 0;
     if (onSigStack(task, sp)) return -EPERM;
     const mode = (ss_flags & ~SS_AUTODISARM) >>> 0;
     if (mode !== SS_DISABLE && mode !== SS_ONSTACK && mode !== 0) return -EINVAL;
@@ -355,20 +371,14 @@ export function sys_sigaltstack(task: Task, uss: number, uoss: number): number {
     task.sas_ss_flags = ss_flags;
   }
   if (uoss === 0) return 0;
-  bytes.fill(0);
-  const high = Math.floor(old.sp / 2 ** 32);
-  view.setUint32(0, old.sp - high * 2 ** 32, true);
-  view.setInt32(4, high, true);
-  view.setUint32(8, old.flags >>> 0, true);
-  view.setUint32(16, old.size % 2 ** 32, true);
-  view.setUint32(20, Math.floor(old.size / 2 ** 32), true);
-  return copyToUser(task, uoss, bytes);
+  return writeWords(task, uoss, [old.sp, old.flags >>> 0, old.size], word);
 }
 
 /** man 2 restart_syscall: goes on with a call that a stop interrupted. */
 export function sys_restart_syscall(task: Task): number | Sleep<number> {
   const restart = task.restart_block;
   task.restart_block = null;
+  task.syscall_abi = task.restart_abi;
   return restart ? restart(task) : -EINTR;
 }
 

@@ -71,6 +71,12 @@ export class Task {
   real_blocked: SigSet | null = null;
   /** Signals to this thread alone; the process's are in signal.shared_pending. */
   readonly pending = new SigPending();
+  /** How long the words of the running call are: ABI_ bits (mm/user_words.ts). */
+  syscall_abi = 0;
+  /** The same of the call that `restart_block` goes on with. */
+  restart_abi = 0;
+  /** The same of the call that set `robust_list`. */
+  robust_list_abi = 0;
   /** Something may be pending that is not blocked. Linux: TIF_SIGPENDING. */
   sigpending = false;
   /** What to restore after rt_sigsuspend, pselect and the like. Linux: saved_sigmask with TIF_RESTORE_SIGMASK. */

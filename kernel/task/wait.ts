@@ -1,4 +1,5 @@
 /** wait4 and waitid: reaping zombies, seeing children stop and continue. Linux: kernel/exit.c do_wait(). man 2 wait4. */
+import { wordSize } from "../mm/user_words.ts";
 import { type Sleep } from "../sched/wait.ts";
 import { copyToUser, putUser32 } from "../mm/usercopy.ts";
 import { EBADF, ECHILD, EFAULT, EINVAL, ESRCH } from "../uapi/errno.ts";
@@ -20,7 +21,7 @@ import {
 } from "../uapi/wait.ts";
 import { isProcessDead, processExitCode, releaseTask, siginfoStatus } from "./exit.ts";
 import { encodeSigInfo } from "./siginfo.ts";
-import { type Rusage, encodeRusage, rusageOfProcess } from "./rusage.ts";
+import { type Rusage, writeRusage, rusageOfProcess } from "./rusage.ts";
 import { SIGNAL_STOP_CONTINUED, SIGNAL_STOP_STOPPED } from "./signal_struct.ts";
 import { EXIT_ZOMBIE } from "./state.ts";
 import type { Task } from "./task.ts";
@@ -128,7 +129,7 @@ export function* sys_wait4(
   if (typeof waited === "number") return waited;
   if (waited === null) return 0;
   if (stat !== 0 && putUser32(task, stat, waited.wstatus) < 0) return -EFAULT;
-  if (ru !== 0 && copyToUser(task, ru, encodeRusage(waited.rusage)) < 0) return -EFAULT;
+  if (ru !== 0 && writeRusage(task, ru, waited.rusage) < 0) return -EFAULT;
   return waited.pid;
 }
 
@@ -162,16 +163,19 @@ export function* sys_waitid(
   else return -EINVAL;
   const waited = yield* doWait(task, selects, options);
   if (typeof waited === "number") return waited;
-  if (waited && ru !== 0 && copyToUser(task, ru, encodeRusage(waited.rusage)) < 0) return -EFAULT;
+  if (waited && ru !== 0 && writeRusage(task, ru, waited.rusage) < 0) return -EFAULT;
   if (infop !== 0) {
     const info = waited
-      ? encodeSigInfo({
-          signo: SIGCHLD,
-          code: waited.code,
-          pid: waited.pid,
-          uid: waited.uid,
-          status: waited.status,
-        })
+      ? encodeSigInfo(
+          {
+            signo: SIGCHLD,
+            code: waited.code,
+            pid: waited.pid,
+            uid: waited.uid,
+            status: waited.status,
+          },
+          wordSize(task),
+        )
       : new Uint8Array(32);
     if (copyToUser(task, infop, info.subarray(0, 32)) < 0) return -EFAULT;
   }

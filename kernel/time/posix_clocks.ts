@@ -2,7 +2,8 @@
  * The clocks of clock_gettime(2) by number, and the older ways to ask for the time. Linux: kernel/time/posix-timers.c,
  * posix-cpu-timers.c, time.c; man 2 clock_getres.
  */
-import { putUser32, putUser64, copyToUser, copyFromUser } from "../mm/usercopy.ts";
+import { wordSize, writeWords } from "../mm/user_words.ts";
+import { putUser32, copyToUser, copyFromUser } from "../mm/usercopy.ts";
 import { capable } from "../task/cred.ts";
 import type { Task } from "../task/task.ts";
 import { CAP_SYS_TIME } from "../uapi/capability.ts";
@@ -10,7 +11,7 @@ import { EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../uapi/errno.ts";
 import * as C from "../uapi/time.ts";
 import { TICK_NSEC } from "./hz.ts";
 import type { Timespec } from "./timekeeping.ts";
-import { fromNs, readTimespec, readTimeval, writePair, writeTimespec, writeTimeval } from "./timespec.ts";
+import { fromNs, readTimespec, readTimeval, writeTimespec, writeTimeval } from "./timespec.ts";
 
 /** Bits of a clock number made from a pid: ~pid << 3, bit 2 for a thread, 0 prof, 1 virtual, 2 sched. */
 const CPUCLOCK_PERTHREAD = 4;
@@ -127,7 +128,7 @@ export function sys_settimeofday(task: Task, tv_ptr: number, tz_ptr: number): nu
 
 export function sys_time(task: Task, ptr: number): number {
   const { sec } = task.kernel.time.realtime();
-  if (ptr !== 0 && putUser64(task, ptr, sec)) return -EFAULT;
+  if (ptr !== 0 && writeWords(task, ptr, [sec], wordSize(task))) return -EFAULT;
   return sec;
 }
 
@@ -137,11 +138,8 @@ export function sys_times(task: Task, ptr: number): number {
   if (ptr !== 0) {
     const { signal } = task;
     const { user_ns, system_ns } = processCpuTime(task);
-    const bytes = new Uint8Array(32);
-    const view = new DataView(bytes.buffer);
-    writePair(view, 0, ticks(user_ns), ticks(system_ns));
-    writePair(view, 16, ticks(signal.cutime_ns), ticks(signal.cstime_ns));
-    if (copyToUser(task, ptr, bytes)) return -EFAULT;
+    const words = [user_ns, system_ns, signal.cutime_ns, signal.cstime_ns].map(ticks);
+    if (writeWords(task, ptr, words, wordSize(task))) return -EFAULT;
   }
   return ticks(task.kernel.time.monotonic_ns());
 }

@@ -2,6 +2,7 @@
  * Timers of timer_create(2) on the wall and monotonic clocks. Clocks of CPU time are refused (-EOPNOTSUPP).
  * Linux: kernel/time/posix-timers.c; man 2 timer_create.
  */
+import { wordSize } from "../mm/user_words.ts";
 import { copyFromUser, putUser32 } from "../mm/usercopy.ts";
 import { sendSignalToProcess, sendSignalToThread } from "../task/signal.ts";
 import type { SigInfo } from "../task/siginfo.ts";
@@ -135,11 +136,12 @@ export function sys_timer_create(task: Task, clock: number, event_ptr: number, i
     const bytes = new Uint8Array(SIGEVENT_BYTES);
     if (copyFromUser(task, event_ptr, bytes)) return -EFAULT;
     const view = new DataView(bytes.buffer);
-    value = [view.getUint32(0, true), view.getUint32(4, true)];
-    signo = view.getInt32(8, true);
-    notifyKind = view.getInt32(12, true);
+    const size = wordSize(task);
+    value = [view.getUint32(0, true), size === 8 ? view.getUint32(4, true) : 0];
+    signo = view.getInt32(size, true);
+    notifyKind = view.getInt32(size + 4, true);
     if (notifyKind === (C.SIGEV_SIGNAL | C.SIGEV_THREAD_ID)) {
-      thread = task.kernel.tasks.find(view.getInt32(16, true)) ?? null;
+      thread = task.kernel.tasks.find(view.getInt32(size + 8, true)) ?? null;
       if (thread?.signal !== task.signal) return -EINVAL;
     } else if (
       notifyKind !== C.SIGEV_SIGNAL &&

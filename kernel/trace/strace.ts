@@ -3,7 +3,6 @@
  * test. On with "strace" on the kernel's command line, or by the host through the kernel's returned object.
  */
 import { hex, printResult } from "../syscall/args.ts";
-import type { SyscallDispatch } from "../syscall/dispatch.ts";
 import type { SigInfo } from "../task/siginfo.ts";
 import type { Task } from "../task/task.ts";
 import {
@@ -33,7 +32,6 @@ export class Strace {
   #sink: StraceSink | null = null;
   /** By thread. */
   readonly #pending = new Map<Task, Pending>();
-  #dispatch: SyscallDispatch | null = null;
 
   /** Starts tracing every task into `sink`; null stops it. */
   setSink(sink: StraceSink | null): void {
@@ -44,9 +42,9 @@ export class Strace {
 
   /** A call starts: the program's arguments are read now, as execve and the like destroy them. */
   enter(task: Task, nr: number): void {
-    this.#dispatch ??= task.kernel.entry.dispatch;
-    const args = this.#dispatch.readArgs(task, nr);
-    const row = this.#dispatch.rows[nr];
+    const table = task.kernel.entry.tableOf(task);
+    const args = table.readArgs(task, nr);
+    const row = table.rows[nr];
     const texts = args.map((value, i) => {
       const kind = row?.args[i];
       if (!kind) return hex(value);
@@ -64,7 +62,7 @@ export class Strace {
     const pending = this.#pending.get(task);
     if (!pending || pending.nr !== nr) return;
     this.#pending.delete(task);
-    const row = this.#dispatch?.rows[nr];
+    const row = task.kernel.entry.tableOf(task).rows[nr];
     const texts = pending.texts.map(
       (text, i) => text ?? row!.args[i].print(pending.args[i], task, pending.args, result),
     );

@@ -1,28 +1,68 @@
-/** ELF files, 64-bit little-endian. Linux: include/uapi/linux/elf.h; System V gABI chapters 4 and 5. */
+/** ELF files, little-endian. Linux: include/uapi/linux/elf.h; System V gABI chapters 4 and 5. */
 export const ET_EXEC = 2;
 export const ET_DYN = 3;
+export const EM_386 = 3;
 export const EM_X86_64 = 62;
 
-/** Elf64_Ehdr: 64 bytes. */
-export const EHDR_SIZE = 64;
+/** The same in the header of either class. */
 export const E_TYPE = 16; // u16
 export const E_MACHINE = 18; // u16
 export const E_VERSION = 20; // u32
-export const E_ENTRY = 24; // u64
-export const E_PHOFF = 32; // u64
-export const E_PHENTSIZE = 54; // u16
-export const E_PHNUM = 56; // u16
+/** Elf32_Ehdr, Elf64_Ehdr: bytes. */
+export const EHDR32_SIZE = 52;
+export const EHDR_SIZE = 64;
 
-/** Elf64_Phdr: 56 bytes. */
-export const PHDR_SIZE = 56;
-export const P_TYPE = 0; // u32
-export const P_FLAGS = 4; // u32
-export const P_OFFSET = 8; // u64
-export const P_VADDR = 16; // u64
-export const P_PADDR = 24; // u64
-export const P_FILESZ = 32; // u64
-export const P_MEMSZ = 40; // u64
-export const P_ALIGN = 48; // u64
+/** Where a class has the fields of its headers; words are addresses, offsets and sizes. */
+export interface ElfLayout {
+  readonly word: 4 | 8;
+  readonly ehdr_size: number;
+  readonly e_entry: number; // word
+  readonly e_phoff: number; // word
+  readonly e_phentsize: number; // u16
+  readonly e_phnum: number; // u16
+  readonly phdr_size: number;
+  readonly p_type: number; // u32
+  readonly p_flags: number; // u32
+  readonly p_offset: number; // word
+  readonly p_vaddr: number; // word
+  readonly p_filesz: number; // word
+  readonly p_memsz: number; // word
+  readonly p_align: number; // word
+}
+
+export const ELF64: ElfLayout = {
+  word: 8,
+  ehdr_size: EHDR_SIZE,
+  e_entry: 24,
+  e_phoff: 32,
+  e_phentsize: 54,
+  e_phnum: 56,
+  phdr_size: 56,
+  p_type: 0,
+  p_flags: 4,
+  p_offset: 8,
+  p_vaddr: 16,
+  p_filesz: 32,
+  p_memsz: 40,
+  p_align: 48,
+};
+
+export const ELF32: ElfLayout = {
+  word: 4,
+  ehdr_size: EHDR32_SIZE,
+  e_entry: 24,
+  e_phoff: 28,
+  e_phentsize: 42,
+  e_phnum: 44,
+  phdr_size: 32,
+  p_type: 0,
+  p_flags: 24,
+  p_offset: 4,
+  p_vaddr: 8,
+  p_filesz: 16,
+  p_memsz: 20,
+  p_align: 28,
+};
 
 export const PT_LOAD = 1;
 export const PT_DYNAMIC = 2;

@@ -52,6 +52,8 @@ export const SA_NOCLDWAIT = 0x00000002;
 export const SA_SIGINFO = 0x00000004;
 export const SA_UNSUPPORTED = 0x00000400;
 export const SA_EXPOSE_TAGBITS = 0x00000800;
+/** Kept in an action only: an i386 call set it. Linux: arch/x86/include/asm/signal.h. */
+export const SA_IA32_ABI = 0x02000000;
 export const SA_RESTORER = 0x04000000;
 export const SA_ONSTACK = 0x08000000;
 export const SA_RESTART = 0x10000000;

@@ -4,6 +4,7 @@ export interface GuestProgram {
   name: string;
   source: string;
   pie: boolean;
+  ia32?: boolean;
 }
 export const BIN: string;
 export function guestPrograms(): GuestProgram[];

@@ -19,6 +19,18 @@ const MANIFEST = join(BIN, "manifest.json");
 /** Programs that are built as static-PIE too: the kernel loads those elsewhere, and they relocate themselves. */
 const PIE = ["exec", "cow"];
 
+/** Programs for i386: ia32/NAME.c makes bin/ia32_NAME. They bring their own helpers. */
+const IA32_FLAGS = [
+  "-m32",
+  "-msse2",
+  "-fno-pic",
+  "-static",
+  "-no-pie",
+  "-isystem",
+  "/usr/include/x86_64-linux-gnu",
+];
+const IA32_LIBRARY = ["lib/guest.h", "lib/runtime.c"];
+
 const LIBRARY = ["lib/guest.h", "lib/runtime.c", "lib/process.c"];
 
 // prettier-ignore
@@ -37,11 +49,17 @@ function namesIn(directory) {
     .sort();
 }
 
-/** The test programs: name of the binary, its source, whether it is position-independent. */
+/** The test programs: name of the binary, its source, whether it is position-independent, whether it is for i386. */
 export function guestPrograms() {
   return [
     ...namesIn(".").map((name) => ({ name, source: `${name}.c`, pie: false })),
     ...PIE.map((name) => ({ name: `${name}-pie`, source: `${name}.c`, pie: true })),
+    ...namesIn("ia32").map((name) => ({
+      name: `ia32_${name}`,
+      source: `ia32/${name}.c`,
+      pie: false,
+      ia32: true,
+    })),
   ];
 }
 
@@ -57,11 +75,11 @@ export function fuzzPrograms() {
 const hash = (...parts) => parts.reduce((sum, part) => sum.update(part), createHash("sha256")).digest("hex");
 
 /** Hash of all that a program is made of, the flags too. */
-export function sourceHash({ source, pie }) {
-  const files = [...LIBRARY, source].map((file) =>
+export function sourceHash({ source, pie, ia32 = false }) {
+  const files = [...(ia32 ? IA32_LIBRARY : LIBRARY), source].map((file) =>
     readFileSync(join(HERE, file), "utf8").replaceAll("\r\n", "\n"),
   );
-  return hash(...files, JSON.stringify(FLAGS), String(pie));
+  return hash(...files, JSON.stringify([FLAGS, ...(ia32 ? [IA32_FLAGS] : [])]), String(pie));
 }
 
 /** Hash of a committed binary. */
@@ -77,16 +95,17 @@ export function compilerVersion() {
 }
 
 /** Compiles one program to `output`. Returns the compiler's complaints, or null. */
-export function compile({ source, pie }, output) {
+export function compile({ source, pie, ia32 = false }, output) {
+  const library = ia32 ? IA32_LIBRARY : LIBRARY;
   const gcc = spawnSync(
     "gcc",
     [
       ...FLAGS,
-      ...(pie ? PIE_FLAGS : STATIC_FLAGS),
+      ...(ia32 ? IA32_FLAGS : pie ? PIE_FLAGS : STATIC_FLAGS),
       "-o",
       output,
       source,
-      ...LIBRARY.filter((file) => file.endsWith(".c")),
+      ...library.filter((file) => file.endsWith(".c")),
     ],
     { cwd: HERE, encoding: "utf8", env: { ...process.env, LC_ALL: "C" } },
   );

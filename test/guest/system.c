@@ -111,6 +111,27 @@ static void registers(void) {
   CHECK_EQ(kept, 1 + 0x11 + 0x22 + 0x33 + 0x44 + 0x55 + 0x66 + 0x77 + 0x88 + 0x99 + 0xaa + 0xbb);
 }
 
+/* INT 80h from 64-bit code: i386's numbers and registers; the rest of the registers stays. */
+static long int80(long nr, long a, long b, long c) {
+  long result;
+  register long r8 asm("r8") = 0x1234567890;
+  asm volatile("int $0x80" : "=a"(result), "+r"(r8) : "a"(nr), "b"(a), "c"(b), "d"(c) : "r9", "r10", "r11", "memory");
+  return r8 == 0x1234567890 ? result : -1;
+}
+
+static void test_int80(void) {
+  static char text[8];
+  int fds[2];
+  SECTION("int 0x80");
+  CHECK_EQ(int80(20, 0, 0, 0), SYS(getpid));
+  CHECK_EQ(SYS(pipe, fds), 0);
+  CHECK_EQ(int80(4, fds[1], (long)"call", 4), 4);
+  CHECK_EQ(int80(3, fds[0], (long)text, 8), 4);
+  CHECK(memcmp(text, "call", 4) == 0);
+  CHECK_EQ((int)int80(6, 999, 0, 0), -EBADF);
+  CHECK_EQ((int)int80(5000, 0, 0, 0), -ENOSYS);
+}
+
 void test_main(int argc, char **argv) {
   (void)argc, (void)argv;
   names();
@@ -120,4 +141,5 @@ void test_main(int argc, char **argv) {
   controls();
   unknown();
   registers();
+  test_int80();
 }

@@ -64,16 +64,16 @@ describe("what cannot be run", () => {
   it("a file without execute permission", () =>
     refusal([scratch.write("plain", scratch.binary)], 126, /permission denied/));
   it("a directory", () => refusal([scratch.path], 126, /is a directory/));
-  it("a 32-bit program", () =>
+  it("a 32-bit program of another machine", () =>
     refusal(
       [
-        changed("i386", (elf) => {
+        changed("arm32", (elf) => {
           elf[4] = 1;
-          elf.writeUInt16LE(3, 18);
+          elf.writeUInt16LE(40, 18);
         }),
       ],
       126,
-      /32-bit ELF program for i386/,
+      /32-bit ELF program for ARM/,
     ));
   it("an ARM program", () =>
     refusal([changed("arm", (elf) => elf.writeUInt16LE(183, 18))], 126, /ELF program for AArch64/));

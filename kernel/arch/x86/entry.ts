@@ -26,15 +26,19 @@ import { restart } from "../../drivers/power.ts";
 import type { Kernel } from "../../kernel.ts";
 import { KernelPanic, panic } from "../../lib/panic.ts";
 import { PAGE_SIZE } from "../../mm/page_alloc.ts";
+import { ABI_IA32 } from "../../mm/user_words.ts";
 import { SyscallDispatch } from "../../syscall/dispatch.ts";
 import { doExit, releaseTask } from "../../task/exit.ts";
 import { FATAL, STOPPED, deliverSignals } from "../../task/signal_deliver.ts";
 import { SIGNAL_GROUP_EXIT } from "../../task/signal_struct.ts";
 import { TASK_RUNNING } from "../../task/state.ts";
 import type { Task } from "../../task/task.ts";
-import { setTssIst1, setTssRsp0, setupIdt } from "./idt.ts";
+import { Ia32Dispatch } from "./ia32/dispatch.ts";
+import { IA32_SYSCALL_VECTOR, setTssIst1, setTssRsp0, setupIdt } from "./idt.ts";
+import { type Ldt, loadLdt } from "./ldt.ts";
 import { directMap, physicalAddress } from "./page_tables.ts";
 import { loadThread, saveThread } from "./process.ts";
+import { loadTls } from "./tls.ts";
 import { PT_CS, PT_ORIG_RAX, PT_RAX, PtRegs } from "./regs.ts";
 import { handleKernelException, handleUserException, showRegs } from "./traps.ts";
 import { VMCALL_INTERRUPT, VMCALL_SYSCALL } from "./vmcall.ts";
@@ -59,11 +63,13 @@ const RATELIMIT_BURST = 10;
 
 export class EntryState {
   readonly dispatch = new SyscallDispatch();
+  readonly ia32_dispatch = new Ia32Dispatch();
   /** The kernel has stopped for good. */
   panicked = false;
   readonly #kernel: Kernel;
   readonly #percpu_pa: number;
   readonly #tss_pa: number;
+  readonly #gdt_pa: number;
   readonly #return_to_user: number;
   readonly #idle_loop: number;
   readonly #panic_loop: number;
@@ -74,6 +80,9 @@ export class EntryState {
   #loaded: Task | null = null;
   /** pt_regs were written beyond RAX: SYSRET will not do. */
   #regs_changed = false;
+  /** The GDT holds thread-local descriptors; LDTR names a table. */
+  #has_tls = false;
+  #has_ldt = false;
   /** Dead tasks to be freed once the CPU has left their stacks. */
   #dead: Task[] = [];
   /** Monotonic time up to which CPU time is accounted. */
@@ -98,6 +107,7 @@ export class EntryState {
     this.#regs = new PtRegs(ram);
     this.#percpu_pa = physicalAddress(symbol("percpu_area"));
     this.#tss_pa = physicalAddress(symbol("tss"));
+    this.#gdt_pa = physicalAddress(symbol("gdt"));
     this.#return_to_user = symbol("return_to_user");
     this.#idle_loop = symbol("idle_loop");
     this.#panic_loop = symbol("panic_loop");
@@ -140,6 +150,7 @@ export class EntryState {
     const { ram, pa } = task.regs;
     const nr = ram.read32(pa + PT_ORIG_RAX) | 0;
     task.syscall_nr = nr;
+    task.syscall_abi = 0;
     const { strace } = kernel;
     if (strace.enabled) strace.enter(task, nr);
     const result = this.dispatch.call(task, nr);
@@ -178,14 +189,16 @@ export class EntryState {
     } else {
       this.#accountIdle();
     }
-    if (vector >= FIRST_EXTERNAL_VECTOR) {
+    if (vector === IA32_SYSCALL_VECTOR && fromUser) {
+      this.#ia32SystemCall(task);
+    } else if (vector >= FIRST_EXTERNAL_VECTOR) {
       kernel.irq.handleIrq(regs, vector);
     } else if (fromUser) {
       handleUserException(task, regs, vector, regs.ram.read32(regs.pa + PT_ORIG_RAX) >>> 0);
     } else {
       handleKernelException(kernel, regs, vector, regs.ram.read32(regs.pa + PT_ORIG_RAX) >>> 0);
     }
-    if (fromUser && !kernel.sched.need_resched && !task.sigpending) {
+    if (fromUser && !kernel.sched.need_resched && !task.sigpending && task.kernelStack === null) {
       this.#regs_changed = false;
       this.#accountKernel(task);
       this.#isInKernel = false;
@@ -193,6 +206,25 @@ export class EntryState {
     }
     if (fromUser) this.#regs_changed = true;
     this.#resume(fromUser ? task : null);
+  }
+
+  /** INT 80h: the number and the result are in EAX. Linux: do_int80_emulation(). */
+  #ia32SystemCall(task: Task): void {
+    const { ram, pa } = task.regs;
+    const { strace } = this.#kernel;
+    const nr = ram.read32(pa + PT_RAX) | 0;
+    ram.write64(pa + PT_ORIG_RAX, nr >>> 0);
+    task.syscall_nr = nr;
+    task.syscall_abi = this.ia32_dispatch.abiOf(nr);
+    if (strace.enabled) strace.enter(task, nr);
+    const result = this.ia32_dispatch.call(task, nr);
+    if (typeof result === "number") this.#finishSyscall(task, result);
+    else task.kernelStack = result;
+  }
+
+  /** The table of the call that `task` is in. */
+  tableOf(task: Task): SyscallDispatch | Ia32Dispatch {
+    return task.syscall_abi & ABI_IA32 ? this.ia32_dispatch : this.dispatch;
   }
 
   /**
@@ -267,10 +299,13 @@ export class EntryState {
     const { machine } = kernel;
     if (this.#loaded !== next) {
       if (this.#loaded !== null) saveThread(machine, this.#loaded);
+      this.switchMm(next);
+      if (next.thread.tls.length > 0 || this.#has_tls) this.loadTls(next);
       loadThread(machine, next);
       this.#loaded = next;
+    } else {
+      this.switchMm(next);
     }
-    this.switchMm(next);
     const stack_top = directMap((next.stack_pfn + 1) * PAGE_SIZE);
     machine.ram.write64(this.#percpu_pa + PCPU_STACK_TOP, stack_top);
     setTssRsp0(machine.ram, this.#tss_pa, stack_top);
@@ -291,12 +326,26 @@ export class EntryState {
     cpu.rip = this.#idle_loop;
   }
 
+  /** Puts the running task's thread-local descriptors into the GDT. */
+  loadTls({ thread }: Task): void {
+    loadTls(this.#kernel.machine.ram, this.#gdt_pa, thread.tls);
+    this.#has_tls = thread.tls.length > 0;
+  }
+
   /** The running task has a new address space. Linux: switch_mm(). */
   switchMm(task: Task): void {
     const pgd_pa = task.mm === null ? this.#kernel.active_pgd_pa : task.mm.pgd_pa;
     if (this.#kernel.active_pgd_pa === pgd_pa) return;
     this.#kernel.active_pgd_pa = pgd_pa;
     this.#kernel.machine.cpu.cr3 = pgd_pa;
+    const ldt = task.mm?.ldt ?? null;
+    if (ldt !== null || this.#has_ldt) this.loadLdt(ldt);
+  }
+
+  /** Gives the CPU the local descriptor table of the running address space. */
+  loadLdt(ldt: Ldt | null): void {
+    loadLdt(this.#kernel, ldt);
+    this.#has_ldt = ldt !== null;
   }
 
   /** The task gives its address space up: the CPU must not stay on tables that are freed. */

@@ -5,6 +5,10 @@
 import { VECTOR_BP, VECTOR_DF, VECTOR_OF } from "../../../cpu-core/abi/vectors.ts";
 import type { Ram } from "./machine.ts";
 
+/** INT 80h: system calls of i386 programs. */
+export const IA32_SYSCALL_VECTOR = 0x80;
+/** What programs may reach with INT. */
+const USER_VECTORS = [VECTOR_BP, VECTOR_OF, IA32_SYSCALL_VECTOR];
 const KERNEL_CS = 0x10;
 const NR_VECTORS = 256;
 /** Bytes between two entry stubs (entry/entry_64.asm). */
@@ -24,7 +28,7 @@ export function setupIdt(ram: Ram, idt_pa: number, stubs: number): void {
     const high = Math.floor(offset / 2 ** 32);
     const low = offset - high * 2 ** 32;
     const gate = idt_pa + vector * 16;
-    const fromUser = vector === VECTOR_BP || vector === VECTOR_OF ? GATE_DPL3 : 0;
+    const fromUser = USER_VECTORS.includes(vector) ? GATE_DPL3 : 0;
     ram.write16(gate, low % 0x10000);
     ram.write16(gate + 2, KERNEL_CS);
     ram.write16(gate + 4, GATE_INTERRUPT | fromUser | (vector === VECTOR_DF ? IST_DF : 0));

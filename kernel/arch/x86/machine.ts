@@ -77,6 +77,12 @@ export interface Cpu {
   readMsr(msr: number): number;
   writeMsr(msr: number, value: number): void;
   cpuid(leaf: number, subleaf: number): { eax: number; ebx: number; ecx: number; edx: number };
+  /** The selector in a segment register (cpu-core/abi/state.ts SEG_ES...). */
+  readSelector(segment: number): number;
+  /** MOV to a segment register; false if it faults. */
+  loadSegment(segment: number, selector: number): boolean;
+  /** LLDT with the descriptor given: linear address and limit in bytes; selector 0: none. */
+  loadLdt(selector: number, base: number, limit: number): void;
   /** Drops the translation of one page. */
   invlpg(va: number): void;
   /** Drops all translations. */

@@ -74,12 +74,12 @@ const SC_REGISTERS = [
   pt.PT_EFLAGS,
 ];
 
-const X86_EFLAGS_TF = 0x100;
-const X86_EFLAGS_DF = 0x400;
-const X86_EFLAGS_RF = 0x10000;
+export const X86_EFLAGS_TF = 0x100;
+export const X86_EFLAGS_DF = 0x400;
+export const X86_EFLAGS_RF = 0x10000;
 /** Flags that a program may choose: AC OF DF TF SF ZF AF PF CF RF. */
-const FIX_EFLAGS = 0x50dd5;
-const X86_EFLAGS_IF = 0x200;
+export const FIX_EFLAGS = 0x50dd5;
+export const X86_EFLAGS_IF = 0x200;
 
 export interface FrameAction {
   readonly handler: number;
@@ -99,6 +99,25 @@ export function sasStackFlags(task: Task, sp: number): number {
   return onSigStack(task, sp) ? SS_ONSTACK : 0;
 }
 
+/** Whether the handler's frame goes to the alternate stack. */
+export function usesAltStack(task: Task, action: FrameAction, sp: number): boolean {
+  return (action.flags & SA_ONSTACK) !== 0 && task.sas_ss_size > 0 && !onSigStack(task, sp);
+}
+
+/** Whether a frame at `frame_va` would leave the alternate stack at its lower end. */
+export function overflowsAltStack(task: Task, useAltStack: boolean, sp: number, frame_va: number): boolean {
+  const isOnIt = useAltStack || onSigStack(task, sp);
+  return isOnIt && task.sas_ss_size > 0 && !(task.sas_ss_flags & SS_AUTODISARM) && frame_va < task.sas_ss_sp;
+}
+
+/** SS_AUTODISARM: the stack is another's while the handler runs. */
+export function disarmAltStack(task: Task): void {
+  if (!(task.sas_ss_flags & SS_AUTODISARM) || task.sas_ss_size === 0) return;
+  task.sas_ss_sp = 0;
+  task.sas_ss_size = 0;
+  task.sas_ss_flags = SS_DISABLE;
+}
+
 /** Builds the frame and points the registers at the handler: 0 or -EFAULT. Linux: x64_setup_rt_frame(). */
 export function setupRtFrame(
   task: Task,
@@ -111,20 +130,13 @@ export function setupRtFrame(
   if (action.handler < 0 || action.handler >= TASK_SIZE) return -EFAULT;
   const { ram } = task.kernel.machine;
   const old_sp = regs.rsp;
-  let sp = old_sp - REDZONE_BYTES;
-  const useAltStack = (action.flags & SA_ONSTACK) !== 0 && task.sas_ss_size > 0 && !onSigStack(task, old_sp);
-  if (useAltStack) sp = task.sas_ss_sp + task.sas_ss_size;
+  const useAltStack = usesAltStack(task, action, old_sp);
+  const sp = useAltStack ? task.sas_ss_sp + task.sas_ss_size : old_sp - REDZONE_BYTES;
   const fpu = saveFpu(task);
   const fpstate = alignDown(sp - fpu.length, 64);
   const frame_va = alignDown(fpstate - FRAME_SIZE, 16) - 8;
   if (frame_va < 0 || frame_va >= TASK_SIZE) return -EFAULT;
-  if (
-    (useAltStack || onSigStack(task, old_sp)) &&
-    task.sas_ss_size > 0 &&
-    !(task.sas_ss_flags & SS_AUTODISARM)
-  ) {
-    if (frame_va < task.sas_ss_sp) return -EFAULT;
-  }
+  if (overflowsAltStack(task, useAltStack, old_sp, frame_va)) return -EFAULT;
 
   const frame = new Uint8Array(FRAME_SIZE);
   const view = new DataView(frame.buffer);
@@ -149,14 +161,10 @@ export function setupRtFrame(
   set64(view, UC_MCONTEXT + SC_FPSTATE, fpstate);
   view.setUint32(UC_SIGMASK, mask.lo, true);
   view.setUint32(UC_SIGMASK + 4, mask.hi, true);
-  frame.set(encodeSigInfo(info), FRAME_INFO);
+  frame.set(encodeSigInfo(info, 8), FRAME_INFO);
   if (copyToUser(task, fpstate, fpu) < 0 || copyToUser(task, frame_va, frame) < 0) return -EFAULT;
 
-  if (task.sas_ss_flags & SS_AUTODISARM && task.sas_ss_size > 0) {
-    task.sas_ss_sp = 0;
-    task.sas_ss_size = 0;
-    task.sas_ss_flags = SS_DISABLE;
-  }
+  disarmAltStack(task);
   regs.set(pt.PT_RDI, info.signo);
   regs.rax = 0;
   regs.set(pt.PT_RSI, frame_va + FRAME_INFO);
@@ -194,17 +202,19 @@ export function sys_rt_sigreturn(task: Task): number {
   regs.cs = USER_CS;
   regs.ss = USER_DS;
   setBlocked(task, new SigSet(view.getInt32(UC_SIGMASK, true), view.getInt32(UC_SIGMASK + 4, true)));
-  restoreAltStack(task, view);
+  restoreAltStack(
+    task,
+    get64(view, UC_STACK),
+    view.getUint32(UC_STACK + 8, true),
+    get64(view, UC_STACK + 16),
+  );
   task.syscall_nr = -1;
   task.kernel.entry.markRegsChanged();
   return KEEP_RAX;
 }
 
 /** Linux: restore_altstack(): only what sigaltstack(2) would accept. */
-function restoreAltStack(task: Task, view: DataView): void {
-  const sp = get64(view, UC_STACK);
-  const flags = view.getUint32(UC_STACK + 8, true);
-  const size = get64(view, UC_STACK + 16);
+export function restoreAltStack(task: Task, sp: number, flags: number, size: number): void {
   if (onSigStack(task, task.regs.rsp)) return;
   const mode = (flags & ~SS_AUTODISARM) >>> 0;
   if (mode !== 0 && mode !== SS_DISABLE && mode !== SS_ONSTACK) return;
@@ -213,9 +223,9 @@ function restoreAltStack(task: Task, view: DataView): void {
   task.sas_ss_flags = flags;
 }
 
-function badFrame(task: Task, frame_va: number): number {
+export function badFrame(task: Task, frame_va: number, name = "rt_sigreturn"): number {
   task.kernel.printk.info(
-    `${task.comm}[${task.pid}] bad frame in rt_sigreturn frame:${frame_va.toString(16)} ip:${task.regs.rip.toString(16)} ` +
+    `${task.comm}[${task.pid}] bad frame in ${name} frame:${frame_va.toString(16)} ip:${task.regs.rip.toString(16)} ` +
       `sp:${task.regs.rsp.toString(16)} orax:${task.regs.hex(pt.PT_ORIG_RAX)}`,
   );
   forceSignal(task, SIGSEGV);

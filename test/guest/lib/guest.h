@@ -44,6 +44,9 @@
 
 /* System calls: SYS(read, fd, buffer, length) is the result, or -errno. */
 
+#ifdef __i386__
+long raw_syscall(long nr, long a, long b, long c, long d, long e, long f);
+#else
 static inline long raw_syscall(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
   register long r10 asm("r10") = d;
@@ -55,6 +58,7 @@ static inline long raw_syscall(long nr, long a, long b, long c, long d, long e, 
                : "rcx", "r11", "memory");
   return result;
 }
+#endif
 
 #define SYS(...) SYS_PICK(__VA_ARGS__, SYS6, SYS5, SYS4, SYS3, SYS2, SYS1, SYS0, 0)(__VA_ARGS__)
 #define SYS_PICK(n, a, b, c, d, e, f, pick, ...) pick

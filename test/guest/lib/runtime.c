@@ -1,12 +1,45 @@
 /* Entry point, strings, output and checks of the guest test programs. */
 #include "guest.h"
+#ifdef __PIE__
 #include <elf.h>
+#endif
 
 char **environment;
 unsigned long *auxiliary;
 int nr_failures;
 
 /* The kernel enters with RSP at argc. */
+#ifdef __i386__
+asm(".globl _start\n"
+    "_start:\n"
+    "  xor %ebp, %ebp\n"
+    "  mov %esp, %eax\n"
+    "  and $-16, %esp\n"
+    "  sub $12, %esp\n"
+    "  push %eax\n"
+    "  call start_c\n"
+    "  hlt\n");
+
+asm(".globl raw_syscall\n"
+    "raw_syscall:\n"
+    "  push %ebx\n"
+    "  push %esi\n"
+    "  push %edi\n"
+    "  push %ebp\n"
+    "  mov 20(%esp), %eax\n"
+    "  mov 24(%esp), %ebx\n"
+    "  mov 28(%esp), %ecx\n"
+    "  mov 32(%esp), %edx\n"
+    "  mov 36(%esp), %esi\n"
+    "  mov 40(%esp), %edi\n"
+    "  mov 44(%esp), %ebp\n"
+    "  int $0x80\n"
+    "  pop %ebp\n"
+    "  pop %edi\n"
+    "  pop %esi\n"
+    "  pop %ebx\n"
+    "  ret\n");
+#else
 asm(".globl _start\n"
     "_start:\n"
     "  xor %ebp, %ebp\n"
@@ -14,6 +47,7 @@ asm(".globl _start\n"
     "  and $-16, %rsp\n"
     "  call start_c\n"
     "  hlt\n");
+#endif
 
 #ifdef __PIE__
 extern const Elf64_Dyn _DYNAMIC[] __attribute__((visibility("hidden")));
