@@ -7,6 +7,7 @@
  */
 import { CPU_RIP, CPU_ZERO, SEG_DS, SEG_FS, SEG_GS, SEG_SS } from "../abi/state";
 import { Op } from "../ops/op";
+import { Simd } from "../ops/simd_op";
 import { CODE_32, CODE_64 } from "../state/mode";
 import { Form, Is } from "./forms";
 import { Group, GROUPS } from "./groups";
@@ -487,6 +488,7 @@ export function decode(insn: Insn, address: usize, available: u32, codeMode: u32
       default: decodeVector(insn, form); break; // prettier-ignore
     }
     if (form == <u32>Form.AL_Ib && (op == Op.IN || op == Op.OUT)) insn.imm &= 0xff;
+    if (op == <u32>Simd.MASKMOVQ || op == <u32>Simd.MASKMOVDQU) setSegment(insn, SEG_DS);
     if (op == Op.AAM || op == Op.AAD || op == Op.INT) insn.imm &= 0xff;
   }
 

@@ -118,10 +118,24 @@ function readSlow<T>(va: u64): T {
     checkCrossing(va, sizeof<T>(), Access.READ);
     let value: u64 = 0;
     for (let i: u32 = 0; i < sizeof<T>(); i++) value |= (<u64>read<u8>(wrap(va + i))) << (i * 8);
-    return <T>value;
+    return fromBits<T>(value);
   }
   const host = translate(va, Access.READ);
   return host != 0 ? load<T>(host) : readPhysical<T>(translatedPhysical);
+}
+
+/** The bits of an integer or floating-point value, and back. */
+// prettier-ignore
+@inline
+function fromBits<T>(bits: u64): T {
+  if (isFloat<T>()) return sizeof<T>() == 4 ? <T>reinterpret<f32>(<u32>bits) : <T>reinterpret<f64>(bits);
+  return <T>bits;
+}
+// prettier-ignore
+@inline
+function toBits<T>(value: T): u64 {
+  if (isFloat<T>()) return sizeof<T>() == 4 ? <u64>reinterpret<u32>(<f32>value) : reinterpret<u64>(<f64>value);
+  return <u64>value;
 }
 
 /** Outside 64-bit mode linear addresses have 32 bits. */
@@ -142,7 +156,7 @@ function writeSlow<T>(va: u64, value: T): void {
   if (crosses(va, sizeof<T>())) {
     // Both pages must allow it before the first byte changes.
     checkCrossing(va, sizeof<T>(), Access.WRITE);
-    for (let i: u32 = 0; i < sizeof<T>(); i++) write<u8>(wrap(va + i), <u8>((<u64>value) >> (i * 8)));
+    for (let i: u32 = 0; i < sizeof<T>(); i++) write<u8>(wrap(va + i), <u8>(toBits<T>(value) >> (i * 8)));
     return;
   }
   const host = translate(va, Access.WRITE);

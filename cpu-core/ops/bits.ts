@@ -1,6 +1,6 @@
 /** Bit instructions: BT family, scans, counts, BSWAP, MOVBE, CRC32, sign extension of the accumulator. */
 import { FLAG_CF, RAX, RDX } from "../abi/state";
-import { EA_16, EA_32, Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
+import { EA_16, EA_32, EA_64_SHORT, Insn, OPERAND_IMMEDIATE, OPERAND_MEMORY } from "../decode/insn";
 import { Interpreter, wide } from "../interpreter/backend";
 import { read, readForUpdate, writeUpdate } from "../mmu/access";
 import { effective, linear } from "../state/address";
@@ -24,6 +24,11 @@ function bitAddress<T>(insn: Insn, offset: i64, forWrite: bool): u64 {
   if (ea == EA_32) return linearIn(<u32>insn.segment, <u32>effective(insn) + <u32>displacement, sizeof<T>(), forWrite);
   if (ea == EA_16) {
     return linearIn(<u32>insn.segment, (<u32>effective(insn) + <u32>displacement) & 0xffff, sizeof<T>(), forWrite);
+  }
+  if (ea == EA_64_SHORT) {
+    // The sum wraps before a base is added.
+    const offset = <u64>(<u32>effective(insn) + <u32>displacement);
+    return offset + linear(insn, sizeof<T>(), forWrite) - effective(insn);
   }
   return linear(insn, sizeof<T>(), forWrite) + <u64>displacement;
 }

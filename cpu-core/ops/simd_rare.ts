@@ -4,7 +4,7 @@
  *
  * Every function reads (and faults) first and writes last. SDM vol 2 by mnemonic.
  */
-import { CR0_EM, CR0_NE, CR0_TS, RDI, SEG_DS } from "../abi/state";
+import { CR0_EM, CR0_NE, CR0_TS, RDI, SEG_FS } from "../abi/state";
 import { VECTOR_MF } from "../abi/vectors";
 import { INSN_ADDRESS_SHIFT, INSN_MEMORY, INSN_REX_W, Insn, OPERAND_MEMORY } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
@@ -13,7 +13,7 @@ import { checkWritable, read, write } from "../mmu/access";
 import { linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
-import { linearIn } from "../state/segments";
+import { baseOf, linearIn } from "../state/segments";
 import { MXCSR_MASK, readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar } from "../state/simd";
 import { STATUS_ERROR_SUMMARY, enterMmx, mmx, setMmx } from "../state/x87";
 import { FloatOp } from "../x87/binary";
@@ -223,8 +223,11 @@ function storeMasked(insn: Insn, low: u64, lowMask: u64, high: u64, highMask: u6
       : bits == 2
         ? <u64>readReg<u32>(RDI << 3)
         : <u64>readReg<u16>(RDI << 3);
-  // QUIRK: a segment override is ignored, the register form of Insn does not carry it.
-  const address = cpu().mode == CODE_64 ? offset : linearIn(SEG_DS, <u32>offset, size, true);
+  const segment = <u32>insn.segment;
+  const address =
+    cpu().mode == CODE_64
+      ? offset + (segment >= SEG_FS ? baseOf(segment) : 0)
+      : linearIn(segment, <u32>offset, size, true);
   if (((lowMask | highMask) & 0x8080_8080_8080_8080) == 0) return;
   checkWritable(address, size);
   for (let i: u32 = 0; i < size; i++) {

@@ -34,7 +34,7 @@ export function peek<T>(offset: u32): T {
 }
 
 export function popSreg<T>(insn: Insn): void {
-  const selector = <u32>peek<u16>(0);
+  const selector = <u32>peek<T>(0) & 0xffff;
   // The pointer moves by the old stack's rules and only if the load succeeded.
   const size = stackSize();
   loadSegment(<u32>insn.dst, selector);

@@ -2,10 +2,10 @@
 import { RBP, RSP, SEG_SS } from "../abi/state";
 import { Insn, OPERAND_MEMORY } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
-import { read, write } from "../mmu/access";
-import { linear } from "../state/address";
-import { readReg, writeReg } from "../state/cpu";
-import { stackSize } from "../state/mode";
+import { checkWritable, read, write } from "../mmu/access";
+import { effective, linear } from "../state/address";
+import { cpu, readReg, writeReg } from "../state/cpu";
+import { CODE_64, stackSize } from "../state/mode";
 import { linearIn } from "../state/segments";
 import { on } from "./backend";
 
@@ -24,9 +24,10 @@ export function popMemory<T>(insn: Insn): void {
   const sp = readReg<u64>(SP);
   const value = b.pop<T>();
   const moved = readReg<u64>(SP);
-  const address = linear(insn, sizeof<T>(), true);
+  const offset = effective(insn);
+  const flat = cpu().mode == CODE_64 ? linear(insn, sizeof<T>(), true) : 0;
   writeReg<u64>(SP, sp);
-  write<T>(address, value);
+  write<T>(cpu().mode == CODE_64 ? flat : linearIn(<u32>insn.segment, <u32>offset, sizeof<T>(), true), value);
   writeReg<u64>(SP, moved);
 }
 
@@ -53,8 +54,8 @@ export function pusha<T>(): void {
 /** POPA, POPAD: SP's image is skipped. */
 export function popa<T>(): void {
   const sp = readReg<u32>(SP);
-  // The farthest first: a fault must find all registers as they were.
-  read<T>(stackAddress(sp + 7 * sizeof<T>(), sizeof<T>(), false));
+  // A fault must find all registers as they were.
+  for (let i: u32 = 0; i < 8; i++) read<T>(stackAddress(sp + i * sizeof<T>(), sizeof<T>(), false));
   for (let i: u32 = 0; i < 8; i++) {
     const value = read<T>(stackAddress(sp + i * sizeof<T>(), sizeof<T>(), false));
     const register = 7 - i;
@@ -86,8 +87,9 @@ export function enter<T>(insn: Insn): void {
   sp = place(sp - <u64>size, width);
   // ENTER faults if the new top of the stack cannot be written.
   const probe = width == 8 ? sp : linearIn(SEG_SS, <u32>sp, sizeof<T>(), true);
-  write<u8>(probe, read<u8>(probe));
-  writeReg<T>(BP, <T>frame);
+  checkWritable(probe, 1);
+  // With a 16-bit stack EBP gets the upper half of ESP.
+  writeReg<T>(BP, <T>(width == 2 ? (readReg<u64>(SP) & ~0xffff) | frame : frame));
   if (width == 8) writeReg<u64>(SP, sp);
   else setStackPointer(<u32>sp);
 }

@@ -109,10 +109,10 @@ export function movs<T>(insn: Insn): void {
   while (count != 0) {
     const si = index(SI, size);
     const di = index(DI, size);
-    const from = elementAddress(<u32>insn.segment, si, sizeof<T>(), false);
-    const to = elementAddress(SEG_ES, di, sizeof<T>(), true);
     let n: u64 = 1;
     if (repeated && isPlain(size)) {
+      const from = elementAddress(<u32>insn.segment, si, sizeof<T>(), false);
+      const to = elementAddress(SEG_ES, di, sizeof<T>(), true);
       n = min(min(inPage<T>(from), inPage<T>(to)), count);
       const source = n > 1 ? directRead(from) : 0;
       const target = n > 1 ? directWrite(to) : 0;
@@ -127,7 +127,9 @@ export function movs<T>(insn: Insn): void {
         write<T>(to, read<T>(from));
       }
     } else {
-      write<T>(to, read<T>(from));
+      // The source is read before the destination is looked at.
+      const value = read<T>(elementAddress(<u32>insn.segment, si, sizeof<T>(), false));
+      write<T>(elementAddress(SEG_ES, di, sizeof<T>(), true), value);
     }
     const delta = step<T>() * n;
     setIndex(SI, size, si + delta);

@@ -161,8 +161,8 @@ export function verify(insn: Insn, forWrite: bool): void {
 export function arpl(insn: Insn): void {
   const b = on<Interpreter>();
   const src = readReg<u16>(<u32>insn.src);
-  const dst = b.readUpdate<u16>(insn);
+  const dst = b.readDst<u16>(insn);
   const raised = (dst & 3) < (src & 3);
-  b.writeUpdate<u16>(insn, raised ? <u16>((dst & ~3) | (src & 3)) : dst);
+  if (raised) b.writeDst<u16>(insn, <u16>((dst & ~3) | (src & 3)));
   setFlagBits(FLAG_ZF, raised ? FLAG_ZF : 0);
 }

@@ -111,6 +111,8 @@ function isStore(page: u32, reg: u32): bool {
 
 /** D8-DF with a memory operand; `page` is the low three bits of the opcode, `reg` the ModRM field. */
 function memoryForm(insn: Insn, page: u32, reg: u32): void {
+  // All but FNSTENV, FNSTCW, FNSAVE and FNSTSW wait, before the operand is looked at.
+  if (reg < 6 || (page != 1 && page != 5)) raisePending();
   const address = linear(insn, memorySize(insn, page, reg), isStore(page, reg));
   switch (page) {
     case 0: // D8: f32 arithmetic
@@ -350,6 +352,7 @@ function registerForm(insn: Insn, page: u32, reg: u32, i: u32): void {
           raisePending();
           notePointers(insn);
           free(i);
+          free(0);
           setTop(top() + 1);
           return;
         case 1: // FXCH, an alias

@@ -2,7 +2,7 @@
  * Images of the x87 state in memory: FNSTENV, FLDENV, FNSAVE, FRSTOR in their four layouts. SDM vol 1
  * "Saving the x87 FPU's State with FSTENV/FNSTENV and FSAVE/FNSAVE" (the layouts drawn).
  */
-import { INSN_OPERAND_16, Insn } from "../decode/insn";
+import { INSN_OPERAND_16, INSN_REX_W, Insn } from "../decode/insn";
 import { checkWritable, read, write } from "../mmu/access";
 import { cpu } from "../state/cpu";
 import { CODE_16, CODE_64, isProtected } from "../state/mode";
@@ -32,7 +32,7 @@ function at(address: u64, offset: u32): u64 {
 // prettier-ignore
 @inline
 function isShort(insn: Insn): bool {
-  const toggled = ((<u32>insn.flags) & INSN_OPERAND_16) != 0;
+  const toggled = ((<u32>insn.flags) & (INSN_OPERAND_16 | INSN_REX_W)) == INSN_OPERAND_16;
   return cpu().mode == CODE_16 ? !toggled : toggled;
 }
 

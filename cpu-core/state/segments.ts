@@ -206,8 +206,8 @@ export function loadSegment(index: u32, selector: u32): void {
   const cpl = cpu().cpl;
   if ((selector & 0xfffc) == 0) {
     if (index == SEG_SS && (cpu().mode != CODE_64 || cpl == 3 || rpl != cpl)) raiseGP(0);
-    // A null selector keeps its base in 64-bit mode for FS and GS; without P it cannot be used elsewhere.
-    setSegment(index, selector, index == SEG_SS ? (cpl << 5) | ATTRIBUTE_DB : 0, isLongMode() ? baseOf(index) : 0, 0);
+    // Without P it cannot be used outside 64-bit mode.
+    setSegment(index, selector, index == SEG_SS ? (cpl << 5) | ATTRIBUTE_DB : 0, 0, 0);
     return;
   }
   readDescriptor(selector, VECTOR_GP);
@@ -244,7 +244,7 @@ export function loadVirtual8086(index: u32, selector: u32): void {
 
 /** What a null selector leaves in a data segment register: FS and GS keep their base in long mode. */
 export function loadNull(index: u32, selector: u32): void {
-  setSegment(index, selector, 0, isLongMode() ? baseOf(index) : 0, 0);
+  setSegment(index, selector, 0, 0, 0);
 }
 
 /**

@@ -1,231 +1,353 @@
-/** The core under test: cpu-core/testing/step.ts built by asc, fed with the records that native.c gets. */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync } from "node:fs";
+/**
+ * The core as it ships, as a machine that runs cases: 64-bit kernel pages that only deliver exceptions, the pages of
+ * case.ts for the user. Each case runs at CPL 3 until an exception has been delivered through the IDT to a HLT.
+ */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { RAM_BASE, STATE_BASE } from "../../cpu-core/abi/layout.ts";
+import { RAM_BASE, STATE_BASE, TLB_BASE } from "../../cpu-core/abi/layout.ts";
+import { EXIT_HLT } from "../../cpu-core/abi/exit.ts";
 import {
   CPU_CPL,
-  CPU_CR0,
   CPU_CR2,
-  CPU_CR3,
-  CPU_CR4,
-  CPU_EFER,
+  CPU_EVENTS,
   CPU_FLAGS_OP,
+  CPU_GDTR_BASE,
+  CPU_GDTR_LIMIT,
+  CPU_HALTED,
+  CPU_IDTR_BASE,
+  CPU_IDTR_LIMIT,
   CPU_MODE,
   CPU_MXCSR,
-  CPU_RAISED_CODE,
-  CPU_RAISED_VECTOR,
+  CPU_PENDING_TRAPS,
   CPU_REGS,
   CPU_RFLAGS,
   CPU_RIP,
+  CPU_SEGMENTS,
+  CPU_STEPPING,
   CPU_TLB_PART,
   CPU_X87_CONTROL,
+  CPU_X87_DP,
+  CPU_X87_IP,
+  CPU_X87_CS,
   CPU_X87_DS,
   CPU_X87_OPCODE,
   CPU_X87_REGISTERS,
   CPU_X87_STATUS,
   CPU_X87_TAGS,
+  CPU_XCR0,
   CPU_XMM,
-  CR0_ET,
-  CR0_MP,
-  CR0_NE,
-  CR0_PE,
-  CR0_PG,
-  CR0_WP,
-  CR4_OSFXSR,
-  CR4_OSXMMEXCPT,
-  CR4_PAE,
-  EFER_LMA,
-  EFER_LME,
-  EFER_NXE,
-  NO_ERROR_CODE,
-  CPU_A20_MASK,
+  SEGMENT_ATTRIBUTES,
+  SEGMENT_BASE,
+  SEGMENT_LIMIT,
+  SEGMENT_SELECTOR,
+  SEGMENT_SIZE,
+  SEG_LDTR,
+  SEG_TR,
 } from "../../cpu-core/abi/state.ts";
-import { TLB_BASE } from "../../cpu-core/abi/layout.ts";
 import {
-  CASE_SIZE,
-  CODE_BYTES,
-  CODE_END,
-  CR2,
+  CODE_ADDRESS,
+  CODE_SIZE,
+  CS,
   DATA_ADDRESS,
-  ERROR_CODE,
-  FX,
+  FS,
   FX_CONTROL,
+  FX_DP,
+  FX_IP,
   FX_MXCSR,
+  FX_OPCODE,
   FX_ST,
   FX_STATUS,
   FX_TAGS,
   FX_XMM,
-  MEMORY,
+  GS,
+  INPUT_FS_BASE,
+  INPUT_FX,
+  INPUT_GS_BASE,
+  INPUT_MEMORY,
+  INPUT_REGS,
+  INPUT_RFLAGS,
+  INPUT_SIZE,
+  INT3,
+  Input,
+  MAX_OUTPUT_SIZE,
   MEMORY_BYTES,
-  NO_TRAP,
-  REGS,
-  RFLAGS,
-  RIP,
-  TRAP,
+  MODE_64,
+  OUTPUT_CR2,
+  OUTPUT_ERROR,
+  OUTPUT_FS_BASE,
+  OUTPUT_FX,
+  OUTPUT_GS_BASE,
+  OUTPUT_NR_CHANGES,
+  OUTPUT_REGS,
+  OUTPUT_RFLAGS,
+  OUTPUT_RIP,
+  OUTPUT_SELECTORS,
+  OUTPUT_SIZE,
+  OUTPUT_TRAP,
+  Output,
+  PAGE,
+  READONLY_ADDRESS,
+  findChanges,
+  settleEnd,
 } from "./case.ts";
+import { readonlyPage } from "./memory.ts";
+import { ROOT } from "./root.ts";
+import { GDT_BYTES, KERNEL_CS, LDT, TSS_SELECTOR, gdtBytes, ldtBytes, loaded } from "./segments.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 const RAM_BYTES = 4 << 20;
-
+const KERNEL = 0xffff_8000_0000_0000n;
+/** Physical addresses of the kernel's pages. */
+const PML4 = 0x1000;
+const GDT = 0x10000;
+const LDT_PAGE = 0x11000;
+const IDT = 0x12000;
+const TSS = 0x13000;
+const STUBS = 0x14000; // vector * 16: HLT
+const STACK_TOP = 0x16000;
+const HLT = 0xf4;
+const NR_VECTORS = 256;
+/** Exceptions that push an error code. */
+const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
+/** Instructions that a case may retire: a repeated string instruction goes in chunks. */
+const BUDGET = 400;
 const UNWIND = Symbol("unwind");
 
-interface StepExports {
-  prepare(ramBytes: number): void;
-  materialize(): void;
-  step(address: number, length: number): void;
+interface Exports {
+  reset(ram_bytes: number): void;
+  run(budget: number): number;
+  deliver_raised(): number;
+  set_cr(number: number, lo: number, hi: number): void;
+  write_msr(number: number, lo: number, hi: number): void;
+  set_rflags(value: number): void;
+  invalidate_code(pa: number, length: number): void;
+  materialize_flags(): number;
+  set_translation_threshold(entries: number): void;
 }
 
-/** True if a file of the core is newer than `time_ms`. */
-function isChangedSince(time_ms: number): boolean {
-  const sources = readdirSync(join(ROOT, "cpu-core"), { recursive: true, encoding: "utf8" });
-  return sources.some((name) => statSync(join(ROOT, "cpu-core", name)).mtimeMs > time_ms);
-}
-
-/** The test surface of the core as wasm, built if a source has changed. CORE_STEP_WASM names one that is built already. */
-function build(): Uint8Array<ArrayBuffer> {
-  const prebuilt = process.env["CORE_STEP_WASM"];
-  if (prebuilt !== undefined) return new Uint8Array(readFileSync(prebuilt));
-  const out = join(ROOT, "dist/test/step.wasm");
-  if (existsSync(out) && !isChangedSince(statSync(out).mtimeMs)) return new Uint8Array(readFileSync(out));
-  // Tests run in parallel: each builds its own, the last one stays.
-  const mine = join(ROOT, `dist/test/step.${process.pid}.wasm`);
-  mkdirSync(join(out, ".."), { recursive: true });
-  const asc = spawnSync(
-    process.execPath,
-    [
-      join(ROOT, "node_modules/assemblyscript/bin/asc.js"),
-      "cpu-core/testing/step.ts",
-      ...["--config", "none", "-o", mine, "--runtime", "stub", "--memoryBase", "65536", "--importMemory"],
-      ...[
-        "--initialMemory",
-        "1024",
-        "--exportTable",
-        "--enable",
-        "simd",
-        "--enable",
-        "bulk-memory",
-        "--noAssert",
-      ],
-      ...["-O1", "--disableWarning", "112"],
-    ],
-    { cwd: ROOT, encoding: "utf8" },
-  );
-  if (asc.status !== 0) throw new Error(`asc failed:\n${asc.stdout}${asc.stderr}`);
-  renameSync(mine, out);
-  return new Uint8Array(readFileSync(out));
-}
-
-/** One core with 4 MiB of RAM and page tables that map what native.c maps. */
 export class Core {
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
-  readonly #exports: StepExports;
+  readonly #data: Uint8Array;
+  readonly #exports: Exports;
 
   constructor() {
+    const module = new WebAssembly.Module(readFileSync(join(ROOT, "dist/core/cpu-core.wasm")));
     const memory = new WebAssembly.Memory({ initial: (RAM_BASE + RAM_BYTES) / 65536 });
-    const unexpected = (name: string) => () => {
-      throw new Error(`the core called ${name}`);
-    };
-    const env: Record<string, unknown> = {
+    const env: WebAssembly.ModuleImports = {
       memory,
       cpu_base: new WebAssembly.Global({ value: "i32", mutable: false }, STATE_BASE),
       raise_unwind: () => {
         throw UNWIND;
       },
+      read_tsc: () => 0,
+      random32: () => 0,
     };
-    const module = new WebAssembly.Module(build());
-    for (const { name, kind } of WebAssembly.Module.imports(module))
-      if (kind === "function") env[name] ??= unexpected(name);
-    const instance = new WebAssembly.Instance(module, { env } as WebAssembly.Imports);
-    this.#exports = instance.exports as unknown as StepExports;
+    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+      if (from !== "env" || kind !== "function") continue;
+      env[name] ??= () => {
+        throw new Error(`the core called ${name}`);
+      };
+    }
+    this.#exports = new WebAssembly.Instance(module, { env }).exports as unknown as Exports;
     this.#view = new DataView(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#exports.prepare(RAM_BYTES);
-    this.#mapPages();
+    this.#data = this.#bytes.subarray(RAM_BASE + DATA_ADDRESS, RAM_BASE + DATA_ADDRESS + PAGE);
+    this.#exports.reset(RAM_BYTES);
+    this.#fillMemory();
+    this.#enterLongMode();
   }
 
-  /** Runs records; returns the records after. */
-  run(cases: Uint8Array): Uint8Array {
-    const results = cases.slice();
-    for (let at = 0; at < cases.length; at += CASE_SIZE) this.#runOne(results.subarray(at, at + CASE_SIZE));
-    return results;
-  }
-
-  #mapPages(): void {
-    const table = (pa: number, index: number, entry: number) => {
-      this.#view.setUint32(RAM_BASE + pa + 8 * index, entry, true);
+  #fillMemory(): void {
+    const entry = (table: number, index: number, value: number, high = 0) => {
+      this.#view.setUint32(RAM_BASE + table + 8 * index, value, true);
+      this.#view.setUint32(RAM_BASE + table + 8 * index + 4, high, true);
     };
-    table(0x1000, 0, 0x2007);
-    table(0x2000, 0, 0x3007);
-    table(0x3000, 0, 0x4007);
-    for (const page of [CODE_END >> 12, (CODE_END >> 12) + 1, DATA_ADDRESS >> 12])
-      table(0x4000, page, (page << 12) | 0x67);
-    const set = (offset: number, value: number) => this.#view.setUint32(STATE_BASE + offset, value, true);
-    set(CPU_CR0, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
-    set(CPU_CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT);
-    set(CPU_CR3, 0x1000);
-    set(CPU_EFER, EFER_LME | EFER_LMA | EFER_NXE);
-    set(CPU_CPL, 3);
-    set(CPU_MODE, 2);
-    set(CPU_A20_MASK, 0xffff_ffff);
-    set(CPU_TLB_PART, TLB_BASE);
+    const NX = 0x8000_0000;
+    // The user's half.
+    entry(PML4, 0, 0x2007);
+    entry(0x2000, 0, 0x3007);
+    entry(0x3000, 0, 0x4007);
+    for (let pa = CODE_ADDRESS; pa < CODE_ADDRESS + CODE_SIZE; pa += PAGE) entry(0x4000, pa >> 12, pa | 0x65);
+    entry(0x4000, DATA_ADDRESS >> 12, DATA_ADDRESS | 0x67, NX);
+    entry(0x4000, READONLY_ADDRESS >> 12, READONLY_ADDRESS | 0x65, NX);
+    // The kernel's: the first megabyte.
+    entry(PML4, 256, 0x5003);
+    entry(0x5000, 0, 0x6003);
+    entry(0x6000, 0, 0x7003);
+    for (let page = 0; page < 256; page++) entry(0x7000, page, (page << 12) | 0x63);
+
+    this.#bytes.set(gdtBytes(KERNEL + BigInt(TSS)), RAM_BASE + GDT);
+    this.#bytes.set(ldtBytes(), RAM_BASE + LDT_PAGE);
+    for (let vector = 0; vector < NR_VECTORS; vector++) {
+      const handler = KERNEL + BigInt(STUBS + 16 * vector);
+      const gate = RAM_BASE + IDT + 16 * vector;
+      // Interrupt gates; Linux opens 3, 4 and 80H to user mode.
+      const dpl = vector === 3 || vector === 4 ? 0x6000 : 0;
+      this.#view.setUint32(gate, (KERNEL_CS << 16) | Number(handler & 0xffffn), true);
+      this.#view.setUint32(gate + 4, Number(handler & 0xffff_0000n) | 0x8e00 | dpl, true);
+      this.#view.setUint32(gate + 8, Number(handler >> 32n), true);
+      this.#bytes[RAM_BASE + STUBS + 16 * vector] = HLT;
+    }
+    this.#view.setBigUint64(RAM_BASE + TSS + 4, KERNEL + BigInt(STACK_TOP), true);
+    // No I/O bitmap.
+    this.#view.setUint16(RAM_BASE + TSS + 102, 0x68, true);
+    this.#bytes.fill(INT3, RAM_BASE + CODE_ADDRESS, RAM_BASE + CODE_ADDRESS + CODE_SIZE);
+    this.#bytes.set(readonlyPage, RAM_BASE + READONLY_ADDRESS);
   }
 
-  #runOne(record: Uint8Array): void {
+  /** Control registers as Linux sets them, as far as user programs can tell. */
+  #enterLongMode(): void {
+    const core = this.#exports;
+    core.set_cr(4, 0x5_0e20, 0); // PAE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, OSXSAVE
+    core.write_msr(0xc000_0080, 0x901, 0); // NXE, LME, SCE
+    core.set_cr(3, PML4, 0);
+    core.set_cr(0, 0x8005_0033 | 0, 0); // PG, AM, WP, NE, ET, MP, PE
+    this.#view.setUint32(STATE_BASE + CPU_XCR0, 3, true); // x87, SSE
+    const set64 = (offset: number, value: bigint) =>
+      this.#view.setBigUint64(STATE_BASE + offset, value, true);
+    set64(CPU_GDTR_BASE, KERNEL + BigInt(GDT));
+    this.#view.setUint32(STATE_BASE + CPU_GDTR_LIMIT, GDT_BYTES - 1, true);
+    set64(CPU_IDTR_BASE, KERNEL + BigInt(IDT));
+    this.#view.setUint32(STATE_BASE + CPU_IDTR_LIMIT, 16 * NR_VECTORS - 1, true);
+    this.#setSegment(SEG_LDTR, 0x50, 0x82, KERNEL + BigInt(LDT_PAGE), 8 * LDT.length - 1);
+    this.#setSegment(SEG_TR, TSS_SELECTOR, 0x8b, KERNEL + BigInt(TSS), 0x67);
+  }
+
+  #setSegment(index: number, selector: number, attributes: number, base: bigint, limit: number): void {
+    const at = STATE_BASE + CPU_SEGMENTS + index * SEGMENT_SIZE;
+    this.#view.setUint32(at + SEGMENT_SELECTOR, selector, true);
+    this.#view.setUint32(at + SEGMENT_ATTRIBUTES, attributes, true);
+    this.#view.setBigUint64(at + SEGMENT_BASE, base, true);
+    this.#view.setUint32(at + SEGMENT_LIMIT, limit, true);
+  }
+
+  /** Runs records; returns what came of each. */
+  run(inputs: Uint8Array): Output[] {
+    const nr = inputs.length / INPUT_SIZE;
+    const buffer = new Uint8Array(nr * MAX_OUTPUT_SIZE);
+    const outputs: Output[] = [];
+    let at = 0;
+    for (let i = 0; i < nr; i++) {
+      this.#runOne(new Input(inputs, i * INPUT_SIZE), buffer, at);
+      const output = new Output(buffer, at);
+      outputs.push(output);
+      at += output.bytes.length;
+    }
+    return outputs;
+  }
+
+  #load(input: Input): void {
     const view = this.#view;
     const bytes = this.#bytes;
-    const from = new DataView(record.buffer, record.byteOffset, CASE_SIZE);
-    const length = from.getUint32(RIP, true);
-    const start = CODE_END - length;
-    bytes.set(record.subarray(REGS, REGS + 128), STATE_BASE + CPU_REGS);
-    view.setUint32(STATE_BASE + CPU_RFLAGS, from.getUint32(RFLAGS, true) | 0x202, true);
+    const from = input.bytes;
+    bytes.set(from.subarray(INPUT_REGS, INPUT_REGS + 128), STATE_BASE + CPU_REGS);
+    view.setUint32(STATE_BASE + CPU_RFLAGS, input.view.getUint32(INPUT_RFLAGS, true) | 0x202, true);
     view.setUint32(STATE_BASE + CPU_FLAGS_OP, 0, true);
-    view.setUint32(STATE_BASE + CPU_RIP, start, true);
-    view.setUint32(STATE_BASE + CPU_RIP + 4, 0, true);
-    view.setUint16(STATE_BASE + CPU_X87_CONTROL, from.getUint16(FX + FX_CONTROL, true), true);
-    let status = from.getUint16(FX + FX_STATUS, true);
+    view.setBigUint64(STATE_BASE + CPU_RIP, BigInt(input.start), true);
+    for (let i = 0; i < 6; i++) {
+      const selector = input.selector(i);
+      const { attributes, base, limit } = loaded(selector);
+      let wide = BigInt(base);
+      if (input.mode === MODE_64 && i === FS) wide = input.view.getBigUint64(INPUT_FS_BASE, true);
+      if (input.mode === MODE_64 && i === GS) wide = input.view.getBigUint64(INPUT_GS_BASE, true);
+      this.#setSegment(i, selector, attributes, wide, limit);
+    }
+    view.setUint32(STATE_BASE + CPU_CPL, 3, true);
+    view.setUint32(STATE_BASE + CPU_MODE, input.mode, true);
+    view.setUint32(STATE_BASE + CPU_TLB_PART, TLB_BASE, true);
+    view.setUint32(STATE_BASE + CPU_HALTED, 0, true);
+    view.setUint32(STATE_BASE + CPU_STEPPING, 0, true);
+    view.setUint32(STATE_BASE + CPU_EVENTS, 0, true);
+    view.setUint32(STATE_BASE + CPU_PENDING_TRAPS, 0, true);
+    view.setUint16(STATE_BASE + CPU_X87_CONTROL, input.view.getUint16(INPUT_FX + FX_CONTROL, true), true);
+    const status = input.view.getUint16(INPUT_FX + FX_STATUS, true);
     view.setUint16(STATE_BASE + CPU_X87_STATUS, status, true);
-    bytes.fill(0, STATE_BASE + CPU_X87_OPCODE, STATE_BASE + CPU_X87_DS + 2);
-    view.setUint8(STATE_BASE + CPU_X87_TAGS, from.getUint8(FX + FX_TAGS));
+    view.setUint8(STATE_BASE + CPU_X87_TAGS, from[INPUT_FX + FX_TAGS]!);
+    view.setUint16(STATE_BASE + CPU_X87_OPCODE, input.view.getUint16(INPUT_FX + FX_OPCODE, true), true);
+    bytes.set(from.subarray(INPUT_FX + FX_IP, INPUT_FX + FX_IP + 8), STATE_BASE + CPU_X87_IP);
+    bytes.set(from.subarray(INPUT_FX + FX_DP, INPUT_FX + FX_DP + 8), STATE_BASE + CPU_X87_DP);
+    view.setUint16(STATE_BASE + CPU_X87_CS, 0, true);
+    view.setUint16(STATE_BASE + CPU_X87_DS, 0, true);
     for (let i = 0; i < 8; i++) {
       const register = STATE_BASE + CPU_X87_REGISTERS + 16 * (((status >> 11) + i) & 7);
-      bytes.set(record.subarray(FX + FX_ST + 16 * i, FX + FX_ST + 16 * i + 10), register);
+      bytes.set(from.subarray(INPUT_FX + FX_ST + 16 * i, INPUT_FX + FX_ST + 16 * i + 10), register);
     }
-    view.setUint32(STATE_BASE + CPU_MXCSR, from.getUint32(FX + FX_MXCSR, true), true);
-    bytes.set(record.subarray(FX + FX_XMM, FX + FX_XMM + 256), STATE_BASE + CPU_XMM);
-    const data = RAM_BASE + DATA_ADDRESS;
-    bytes.set(record.subarray(MEMORY, MEMORY + MEMORY_BYTES), data);
-    bytes.fill(0, data + MEMORY_BYTES, data + 4096);
-    bytes.set(record.subarray(CODE_BYTES, CODE_BYTES + length), RAM_BASE + start);
+    view.setUint32(STATE_BASE + CPU_MXCSR, input.view.getUint32(INPUT_FX + FX_MXCSR, true), true);
+    bytes.set(from.subarray(INPUT_FX + FX_XMM, INPUT_FX + FX_XMM + 256), STATE_BASE + CPU_XMM);
+    const window = from.subarray(INPUT_MEMORY, INPUT_MEMORY + MEMORY_BYTES);
+    for (let i = 0; i < PAGE; i += MEMORY_BYTES) this.#data.set(window, i);
+  }
 
-    let trap = NO_TRAP;
-    try {
-      this.#exports.step(RAM_BASE + start, length);
-    } catch (error) {
-      if (error !== UNWIND) throw error;
-      trap = view.getUint32(STATE_BASE + CPU_RAISED_VECTOR, true);
-      view.setUint32(STATE_BASE + CPU_RIP, start, true);
+  /** Runs to the HLT of an exception's handler; returns its vector. */
+  #execute(): number {
+    const core = this.#exports;
+    let budget = BUDGET;
+    for (;;) {
+      try {
+        const exit = core.run(budget);
+        if (exit !== EXIT_HLT) throw new Error(`a case ended with exit ${exit}`);
+        break;
+      } catch (error) {
+        if (error !== UNWIND) throw error;
+        core.deliver_raised();
+        budget = BUDGET;
+      }
     }
-    this.#exports.materialize();
+    const rip = this.#view.getBigUint64(STATE_BASE + CPU_RIP, true) - KERNEL - BigInt(STUBS);
+    return Number(rip) >> 4;
+  }
 
-    record.set(bytes.subarray(STATE_BASE + CPU_REGS, STATE_BASE + CPU_REGS + 128), REGS);
-    from.setUint32(RFLAGS, view.getUint32(STATE_BASE + CPU_RFLAGS, true), true);
-    from.setUint32(RIP, view.getUint32(STATE_BASE + CPU_RIP, true) - start, true);
-    from.setUint32(TRAP, trap, true);
-    const code = view.getUint32(STATE_BASE + CPU_RAISED_CODE, true);
-    from.setUint32(ERROR_CODE, trap === NO_TRAP || code === NO_ERROR_CODE ? 0 : code, true);
-    record.set(bytes.subarray(STATE_BASE + CPU_CR2, STATE_BASE + CPU_CR2 + 8), CR2);
-    from.setUint16(FX + FX_CONTROL, view.getUint16(STATE_BASE + CPU_X87_CONTROL, true), true);
-    status = view.getUint16(STATE_BASE + CPU_X87_STATUS, true);
-    from.setUint16(FX + FX_STATUS, status, true);
-    from.setUint8(FX + FX_TAGS, view.getUint8(STATE_BASE + CPU_X87_TAGS));
+  #runOne(input: Input, buffer: Uint8Array, at: number): void {
+    const view = this.#view;
+    const bytes = this.#bytes;
+    this.#load(input);
+    const code = CODE_ADDRESS + input.codeOffset;
+    const length = input.codeLength;
+    bytes.set(input.code, RAM_BASE + code);
+    this.#exports.invalidate_code(code - 16, length + 32);
+    const vector = this.#execute();
+    bytes.fill(INT3, RAM_BASE + code, RAM_BASE + code + length);
+    this.#exports.invalidate_code(code - 16, length + 32);
+
+    const out = new DataView(buffer.buffer, buffer.byteOffset + at, MAX_OUTPUT_SIZE);
+    buffer.set(bytes.subarray(STATE_BASE + CPU_REGS, STATE_BASE + CPU_REGS + 128), at + OUTPUT_REGS);
+    // The frame: SS, RSP, RFLAGS, CS, RIP, error code, from the top of the stack down.
+    const frame = RAM_BASE + STACK_TOP - 40;
+    buffer.set(bytes.subarray(frame + 24, frame + 32), at + OUTPUT_REGS + 32);
+    out.setBigUint64(OUTPUT_RIP, view.getBigUint64(frame, true), true);
+    out.setUint32(OUTPUT_RFLAGS, view.getUint32(frame + 16, true), true);
+    out.setUint32(OUTPUT_TRAP, vector, true);
+    out.setUint32(OUTPUT_ERROR, WITH_CODE.has(vector) ? view.getUint32(frame - 8, true) : 0, true);
+    out.setBigUint64(OUTPUT_CR2, view.getBigUint64(STATE_BASE + CPU_CR2, true), true);
+    for (let i = 0; i < 6; i++) {
+      const segment = STATE_BASE + CPU_SEGMENTS + i * SEGMENT_SIZE;
+      out.setUint16(OUTPUT_SELECTORS + 2 * i, view.getUint32(segment + SEGMENT_SELECTOR, true), true);
+      if (i === FS) out.setBigUint64(OUTPUT_FS_BASE, view.getBigUint64(segment + SEGMENT_BASE, true), true);
+      if (i === GS) out.setBigUint64(OUTPUT_GS_BASE, view.getBigUint64(segment + SEGMENT_BASE, true), true);
+    }
+    out.setUint16(OUTPUT_SELECTORS + 2 * CS, view.getUint16(frame + 8, true), true);
+    out.setUint16(OUTPUT_SELECTORS + 4, view.getUint16(frame + 32, true), true);
+    const fx = at + OUTPUT_FX;
+    const status = view.getUint16(STATE_BASE + CPU_X87_STATUS, true);
+    out.setUint16(OUTPUT_FX + FX_CONTROL, view.getUint16(STATE_BASE + CPU_X87_CONTROL, true), true);
+    out.setUint16(OUTPUT_FX + FX_STATUS, status, true);
+    out.setUint16(OUTPUT_FX + FX_TAGS, view.getUint8(STATE_BASE + CPU_X87_TAGS), true);
+    out.setUint16(OUTPUT_FX + FX_OPCODE, view.getUint16(STATE_BASE + CPU_X87_OPCODE, true), true);
+    buffer.set(bytes.subarray(STATE_BASE + CPU_X87_IP, STATE_BASE + CPU_X87_IP + 8), fx + FX_IP);
+    buffer.set(bytes.subarray(STATE_BASE + CPU_X87_DP, STATE_BASE + CPU_X87_DP + 8), fx + FX_DP);
+    out.setUint32(OUTPUT_FX + FX_MXCSR, view.getUint32(STATE_BASE + CPU_MXCSR, true), true);
     for (let i = 0; i < 8; i++) {
       const register = STATE_BASE + CPU_X87_REGISTERS + 16 * (((status >> 11) + i) & 7);
-      record.set(bytes.subarray(register, register + 10), FX + FX_ST + 16 * i);
+      buffer.set(bytes.subarray(register, register + 10), fx + FX_ST + 16 * i);
     }
-    from.setUint32(FX + FX_MXCSR, view.getUint32(STATE_BASE + CPU_MXCSR, true), true);
-    record.set(bytes.subarray(STATE_BASE + CPU_XMM, STATE_BASE + CPU_XMM + 256), FX + FX_XMM);
-    record.set(bytes.subarray(RAM_BASE + DATA_ADDRESS, RAM_BASE + DATA_ADDRESS + MEMORY_BYTES), MEMORY);
+    buffer.set(bytes.subarray(STATE_BASE + CPU_XMM, STATE_BASE + CPU_XMM + 256), fx + FX_XMM);
+    const changes = new DataView(
+      buffer.buffer,
+      buffer.byteOffset + at + OUTPUT_SIZE,
+      MAX_OUTPUT_SIZE - OUTPUT_SIZE,
+    );
+    const window = input.bytes.subarray(INPUT_MEMORY, INPUT_MEMORY + MEMORY_BYTES);
+    out.setUint32(OUTPUT_NR_CHANGES, findChanges(this.#data, window, changes), true);
+    settleEnd(input, out);
   }
 }

@@ -8,6 +8,17 @@ export class Random {
     this.#state = seed | 0 || 1;
   }
 
+  /** Begins anew for case `number` of what is called `name`. */
+  reseed(seed: number, name: string, number: number): void {
+    let hash = Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b);
+    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x0100_0193);
+    hash = Math.imul(hash ^ number, 0xc2b2_ae35);
+    hash ^= hash >>> 15;
+    this.#state = Math.imul(hash, 0x27d4_eb2f) | 0 || 1;
+    this.u32();
+    this.u32();
+  }
+
   u32(): number {
     let x = this.#state;
     x ^= x << 13;
@@ -28,6 +39,10 @@ export class Random {
 
   pick<T>(values: readonly T[]): T {
     return values[this.below(values.length)]!;
+  }
+
+  u64(): bigint {
+    return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
   }
 }
 
