@@ -72,8 +72,11 @@ function checkReturnCode(selector: u32): void {
   markAccessed();
 }
 
-/** Checks the stack segment of a return to level `cpl`. A null one will do in 64-bit mode at levels 0-2. */
-function checkReturnStack(selector: u32, cpl: u32, to64: bool): void {
+/**
+ * Checks the stack segment of a return to level `cpl`. A null one will do in 64-bit mode at levels 0-2. One that is not
+ * present is #NP for IRET and #SS for RET.
+ */
+function checkReturnStack(selector: u32, cpl: u32, to64: bool, isIret: bool): void {
   const error = selector & 0xfffc;
   if (error == 0) {
     if (!to64 || cpl == 3 || (selector & 3) != cpl) raiseGP(0);
@@ -82,7 +85,7 @@ function checkReturnStack(selector: u32, cpl: u32, to64: bool): void {
   readDescriptor(selector, VECTOR_GP);
   const attributes = descriptorAttributes();
   if ((selector & 3) != cpl || !isStackSegment(attributes) || descriptorDpl() != cpl) raiseGP(error);
-  if ((attributes & ATTRIBUTE_P) == 0) raiseWithCode(VECTOR_SS, error);
+  if ((attributes & ATTRIBUTE_P) == 0) raiseWithCode(isIret ? VECTOR_NP : VECTOR_SS, error);
   markAccessed();
 }
 
@@ -102,7 +105,7 @@ function returnTo<T>(selector: u32, offset: u64, frame: u32, released: u32, isIr
   }
   const sp = <u64>peek<T>(frame + released);
   const ss = <u32>peek<T>(frame + released + sizeof<T>()) & 0xffff;
-  checkReturnStack(ss, rpl, to64);
+  checkReturnStack(ss, rpl, to64, isIret);
   readDescriptor(selector, VECTOR_GP);
   checkCodeOffset(offset);
 

@@ -121,4 +121,23 @@ export const DEVIATIONS: readonly Deviation[] = [
     checks: /^lldt\/64-bit/,
     because: 'QEMU does not look at the upper half. SDM vol 3A "Segment Descriptor Tables in IA-32e Mode"',
   },
+  {
+    machine: "qemu",
+    image: "far",
+    checks: /^retf to ring 3, SS\/absent$/,
+    because: 'QEMU raises #NP. SDM vol 2B "RET" (#SS: the return stack segment is not present)',
+  },
+  {
+    machine: "qemu",
+    image: "far",
+    checks: /^64-bit jmp cpl [03]\/L and D 3$/,
+    because: 'QEMU lets L and D be set together. SDM vol 3A "Code Segment Descriptor in 64-bit Mode"',
+  },
+  {
+    machine: "qemu",
+    image: "far",
+    checks: /^limit\/(running over it|(call|retf|iret) beyond)$/,
+    because:
+      'QEMU checks code limits at far jumps only. SDM vol 2A "CALL", "IRET", vol 2B "RET", vol 3A "Limit Checking"',
+  },
 ];
