@@ -268,6 +268,8 @@ export class Interpreter {
     else write<T>(linear(insn, sizeof<T>(), true), value);
   }
   @inline vectorFromScalar<T>(value: T): v128 { return v128.replace_lane<T>(i64x2.splat(0), 0, value); }
+  @inline hasIntegerVector(op: i32): bool { return true; }
+  @inline hasFloatPacked(op: FloatOp): bool { return true; }
   @inline integerVector(op: i32, a: v128, b: v128): v128 { return integerBinary(op, a, b); }
   @inline floatScalar<T>(op: FloatOp, a: T, b: T): T { return floatOperation<T>(op, a, b); }
   @inline floatPacked<T>(op: FloatOp, a: v128, b: v128): v128 { return packedOperation<T>(op, a, b); }

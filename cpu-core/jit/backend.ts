@@ -10,12 +10,15 @@ import { ShiftOf } from "../ops/backend";
 import { Op } from "../ops/op";
 import { FlagOverride, FlagsOf } from "../state/rflags";
 import { divideSignedLocals, divideUnsignedLocals, keepUpperHalf, multiplyHighLocal, pushIfNegative, quotientLocal, remainderLocal, resultLocal, rotate, swapBytesLocal } from "./arithmetic";
-import { emit, ENTRY_RIP, get, getWide, i32Const, i64Const, ifVoid, keep, set, truncate, wider } from "./emit";
+import { emit, ENTRY_RIP, get, getWide, i32Const, i64Const, ifVoid, keep, keepFloat, keepVector, set, simd, truncate, wider } from "./emit";
 import { currentInsn, exitAtMiss, nextDelta } from "./exits";
 import { keepCarryInState, overrideFlagsIf, overrideFlagsLocals, pushCarry, pushCondition, setFlagsLocals, setVariableShiftFlags } from "./flags";
-import { linearLocal, loadLocal, loadUpdateLocal, pushSum, storeUpdate, storeValue, truncateTo32 } from "./memory";
-import { readRegisterLocal, registerLocal, writeRegisterLocal, writtenLocal } from "./registers";
-import { W } from "./wasm_opcodes";
+import { linearLocal, loadFloat, loadLocal, loadUpdateLocal, loadVector, pushSum, storeUpdate, storeValue, storeVectorValue, truncateTo32 } from "./memory";
+import { readRegisterLocal, registerLocal, writeRegisterLocal, writtenLocal, writtenXmmLocal, xmmLocal } from "./registers";
+import { compareLocals, differLocal, floatLocal, fromIntegerLocal, hasIntegerOpcode, integerLocal, lessLocal, narrowLocal, noteVector, packedLocal, toIntegerLocal, widenLocal } from "./vectors";
+import { byte } from "./wasm_writer";
+import { FloatOp } from "../x87/binary";
+import { V, W } from "./wasm_opcodes";
 
 /** How the block being translated ends. */
 export const enum Ending {
@@ -56,6 +59,50 @@ function constantLocal<T>(value: i64): u32 {
 
 function flagsOfShift(kind: ShiftOf): u32 {
   return kind == ShiftOf.SHL ? FlagsOf.SHL : kind == ShiftOf.SHR ? FlagsOf.SHR : FlagsOf.SAR;
+}
+
+// prettier-ignore
+@inline
+function replaceLane<T>(): u32 {
+  if (isFloat<T>()) return sizeof<T>() == 8 ? V.F64X2_REPLACE_LANE : V.F32X4_REPLACE_LANE;
+  return sizeof<T>() == 8 ? V.I64X2_REPLACE_LANE : V.I32X4_REPLACE_LANE;
+}
+// prettier-ignore
+@inline
+function extractLane<T>(): u32 {
+  if (isFloat<T>()) return sizeof<T>() == 8 ? V.F64X2_EXTRACT_LANE : V.F32X4_EXTRACT_LANE;
+  return sizeof<T>() == 8 ? V.I64X2_EXTRACT_LANE : V.I32X4_EXTRACT_LANE;
+}
+
+function simdLane(opcode: u32, lane: u32): void {
+  simd(opcode);
+  byte(lane);
+}
+
+/** Lane 0 of a vector local. */
+function scalarOf<T>(vector: u32): u32 {
+  get(vector);
+  simdLane(extractLane<T>(), 0);
+  return isFloat<T>() ? keepFloat<T>() : keep<T>();
+}
+
+function copyVector(local: u32): u32 {
+  get(local);
+  return keepVector();
+}
+
+function vectorSource(insn: Insn, isAligned: bool): u32 {
+  if (<u32>insn.src != OPERAND_MEMORY) return copyVector(xmmLocal(insn.src));
+  return loadVector(linearLocal(insn, nextDelta), isAligned);
+}
+
+function storeVectorTo(insn: Insn, value: u32, isAligned: bool): void {
+  if (<u32>insn.dst != OPERAND_MEMORY) {
+    get(value);
+    set(writtenXmmLocal(insn.dst));
+  } else {
+    storeVectorValue(linearLocal(insn, nextDelta), value, isAligned);
+  }
 }
 
 /** How late flags note the count of a shift (state/rflags.ts). */
@@ -345,6 +392,56 @@ export class Translator {
       writeRegisterLocal<T>(offset, this.select<T>(condition, readRegisterLocal<T>(offset), value));
     }
   }
+  // Vector values. A vector register operand is always XMM here; MMX is slow tier.
+  requireSimd(): void { noteVector(); }
+  readXmm(offset: u32): u32 { return copyVector(xmmLocal(offset)); }
+  readVectorDst(insn: Insn): u32 { return copyVector(xmmLocal(insn.dst)); }
+  writeVectorDst(insn: Insn, value: u32): void {
+    get(value);
+    set(writtenXmmLocal(insn.dst));
+  }
+  readVectorSrc(insn: Insn): u32 { return vectorSource(insn, true); }
+  readVectorSrcUnaligned(insn: Insn): u32 { return vectorSource(insn, false); }
+  storeVector(insn: Insn, value: u32): void { storeVectorTo(insn, value, true); }
+  storeVectorUnaligned(insn: Insn, value: u32): void { storeVectorTo(insn, value, false); }
+  readXmmScalar<T>(offset: u32): u32 { return scalarOf<T>(xmmLocal(offset)); }
+  readScalarDst<T>(insn: Insn): u32 { return scalarOf<T>(xmmLocal(insn.dst)); }
+  writeScalarDst<T>(insn: Insn, value: u32): void {
+    get(writtenXmmLocal(insn.dst));
+    get(value);
+    simdLane(replaceLane<T>(), 0);
+    set(writtenXmmLocal(insn.dst));
+  }
+  readScalarSrc<T>(insn: Insn): u32 {
+    if (<u32>insn.src != OPERAND_MEMORY) return scalarOf<T>(xmmLocal(insn.src));
+    const va = linearLocal(insn, nextDelta);
+    return isFloat<T>() ? loadFloat<T>(va) : loadLocal<T>(va);
+  }
+  storeScalar<T>(insn: Insn, value: u32): void {
+    if (<u32>insn.dst != OPERAND_MEMORY) this.writeScalarDst<T>(insn, value);
+    else storeValue<T>(linearLocal(insn, nextDelta), value);
+  }
+  vectorFromScalar<T>(value: u32): u32 {
+    i64Const(0);
+    simd(V.I64X2_SPLAT);
+    get(value);
+    simdLane(replaceLane<T>(), 0);
+    return keepVector();
+  }
+  hasIntegerVector(op: i32): bool { return hasIntegerOpcode(op); }
+  integerVector(op: i32, a: u32, b: u32): u32 { return integerLocal(op, a, b); }
+  floatScalar<T>(op: FloatOp, a: u32, b: u32): u32 { return floatLocal<T>(op, a, b); }
+  hasFloatPacked(op: FloatOp): bool { return op != FloatOp.MIN && op != FloatOp.MAX; }
+  floatPacked<T>(op: FloatOp, a: u32, b: u32): u32 { return packedLocal<T>(op, a, b); }
+  floatFlags<T>(a: u32, b: u32, signalsQuiet: bool): void {
+    compareLocals<T>(a, b);
+    setFlagsLocals<u32>(FlagsOf.COUNT, lessLocal, lessLocal, differLocal, false);
+  }
+  integerToFloat<T>(value: u32): u32 { return fromIntegerLocal<T>(value); }
+  floatToInteger<T>(value: u32, bits: u32, truncate: bool): u32 { return toIntegerLocal<T>(value, bits, truncate); }
+  widenFloat(value: u32): u32 { return widenLocal(value); }
+  narrowFloat(value: u32): u32 { return narrowLocal(value); }
+
   leaveFrame<T>(): void {
     const frame = readRegisterLocal<u64>(RBP << 3);
     const value = loadLocal<T>(frame);

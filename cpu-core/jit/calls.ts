@@ -13,6 +13,7 @@ import { flagsAreInState, spillFlags } from "./flags";
 import { loadTlbLocals } from "./memory";
 import { Import, Signature } from "./module";
 import { reloadRegisters, spillRegisters } from "./registers";
+import { orVectorsRefused } from "./vectors";
 import { byte, unsigned } from "./wasm_writer";
 import { Type, W } from "./wasm_opcodes";
 
@@ -99,6 +100,7 @@ export function writeCall(callee: Block, delta: i64, length: i32): void {
   i32Const(length);
   emit(W.I32_LT_S);
   emit(W.I32_OR);
+  orVectorsRefused();
   byte(W.IF);
   byte(Type.NONE);
   emit(W.RETURN);

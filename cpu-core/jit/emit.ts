@@ -6,7 +6,8 @@
  *     17-23    late flags A, B, result, the value of an override; RIP of the entry; generation of TLB tags; where it missed (i64)
  *     24..     temporaries of one instruction (i64)
  *     then     i32: kind of the late flags, of their override, budget, distance of the exit, TLB part, place of an update, narrow late flags,
- *              temporaries
+ *              whether PE is set, temporaries
+ *     then     XMM0 .. XMM15 and temporaries (v128), temporaries (f32), temporaries (f64)
  */
 import { byte, signed, unsigned } from "./wasm_writer";
 import { Type, W } from "./wasm_opcodes";
@@ -32,19 +33,36 @@ export const NARROW_A: u32 = FLAGS_KIND + 5;
 export const NARROW_B: u32 = FLAGS_KIND + 6;
 export const NARROW_RESULT: u32 = FLAGS_KIND + 7;
 export const OVERRIDE: u32 = FLAGS_KIND + 8;
-const FIRST_I32: u32 = FLAGS_KIND + 9;
-const NR_I32: u32 = 24;
+export const INEXACT: u32 = FLAGS_KIND + 9;
+const FIRST_I32: u32 = FLAGS_KIND + 10;
+const NR_I32: u32 = 32;
+export const XMM: u32 = FIRST_I32 + NR_I32;
+const FIRST_V128: u32 = XMM + 16;
+const NR_V128: u32 = 16;
+const FIRST_F32: u32 = FIRST_V128 + NR_V128;
+const NR_F32: u32 = 16;
+const FIRST_F64: u32 = FIRST_F32 + NR_F32;
+const NR_F64: u32 = 16;
 
 let nextI64: u32 = 0;
 let nextI32: u32 = 0;
+let nextV128: u32 = 0;
+let nextF32: u32 = 0;
+let nextF64: u32 = 0;
 
 /** Declares the locals: the beginning of a function body. */
 export function writeLocals(): void {
-  unsigned(2);
+  unsigned(5);
   unsigned(FLAGS_KIND - 1);
   byte(Type.I64);
-  unsigned(FIRST_I32 + NR_I32 - FLAGS_KIND);
+  unsigned(XMM - FLAGS_KIND);
   byte(Type.I32);
+  unsigned(FIRST_F32 - XMM);
+  byte(Type.V128);
+  unsigned(NR_F32);
+  byte(Type.F32);
+  unsigned(NR_F64);
+  byte(Type.F64);
 }
 
 export function emit(opcode: u32): void {
@@ -109,6 +127,9 @@ export function branch(depth: u32): void {
 export function releaseLocals(): void {
   nextI64 = 0;
   nextI32 = 0;
+  nextV128 = 0;
+  nextF32 = 0;
+  nextF64 = 0;
 }
 export function newI64(): u32 {
   const local = FIRST_I64 + nextI64++;
@@ -126,6 +147,25 @@ export function newLocal<T>(): u32 {
 /** Keeps the value on the wasm stack in a new local. */
 export function keep<T>(): u32 {
   const local = newLocal<T>();
+  set(local);
+  return local;
+}
+/** A vector operation, without immediates. */
+export function simd(opcode: u32): void {
+  byte(W.SIMD);
+  unsigned(opcode);
+}
+/** Keeps the v128 on the wasm stack in a new local. */
+export function keepVector(): u32 {
+  const local = FIRST_V128 + nextV128++;
+  if (nextV128 > NR_V128) unreachable();
+  set(local);
+  return local;
+}
+/** Keeps the f32 or f64 on the wasm stack in a new local. */
+export function keepFloat<T>(): u32 {
+  const local = sizeof<T>() == 8 ? FIRST_F64 + nextF64++ : FIRST_F32 + nextF32++;
+  if (nextF64 > NR_F64 || nextF32 > NR_F32) unreachable();
   set(local);
   return local;
 }

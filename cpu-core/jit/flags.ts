@@ -310,7 +310,7 @@ function zero(): void {
 
 /** Whether CF can be written inline. */
 function knowsCarry(): bool {
-  return kind == FlagsOf.ADD || kind == FlagsOf.SUB || kind == FlagsOf.SBB || kind == FlagsOf.LOGIC || keepsCarry();
+  return kind == FlagsOf.ADD || kind == FlagsOf.SUB || kind == FlagsOf.SBB || kind == FlagsOf.LOGIC || kind == FlagsOf.COUNT || keepsCarry();
 }
 /** CF is in CpuState's RFLAGS. */
 function keepsCarry(): bool {
@@ -348,6 +348,9 @@ export function pushCarry(): void {
     op(W.I32_LT_U, W.I64_LT_U);
   } else if (kind == FlagsOf.LOGIC) {
     i32Const(0);
+  } else if (kind == FlagsOf.COUNT) {
+    a();
+    if (width == 8) emit(W.I32_WRAP_I64);
   } else if (keepsCarry()) {
     loadState(W.I32_LOAD, CPU_RFLAGS);
     i32Const(FLAG_CF);

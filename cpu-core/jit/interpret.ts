@@ -9,6 +9,7 @@ import { loadTlbLocals } from "./memory";
 import { Import } from "./module";
 import { firstInsn } from "./region";
 import { reloadRegisters } from "./registers";
+import { orVectorsRefused } from "./vectors";
 import { W } from "./wasm_opcodes";
 
 function storeRetired(count: u32): void {
@@ -37,6 +38,7 @@ export function callInterpreter(insn: Insn, endsBlock: bool): bool {
   // Code may have changed, an event come up, or the instruction want to begin anew: CpuState is right either way.
   loadState(W.I32_LOAD, CPU_BLOCK_END);
   emit(W.I32_EQZ);
+  orVectorsRefused();
   ifVoid();
   storeRetired(count);
   emit(W.RETURN);

@@ -16,18 +16,22 @@ import {
   i64Const,
   ifVoid,
   keep,
+  keepFloat,
+  keepVector,
   loadState,
   memoryOp,
   newI32,
   newLocal,
   PLACE,
   set,
+  simd,
   tee,
   TLB_PART,
 } from "./emit";
 import { exitAtMiss } from "./exits";
 import { registerLocal } from "./registers";
-import { W } from "./wasm_opcodes";
+import { byte } from "./wasm_writer";
+import { V, W } from "./wasm_opcodes";
 
 /** Log2 of a TLB entry's size. */
 const ENTRY_SHIFT: u32 = 5;
@@ -147,6 +151,47 @@ export function loadLocal<T>(va: u32): u32 {
   pushPlace(va, entry);
   memoryOp(loadOp<T>(), 0);
   return keep<T>();
+}
+
+/** Leaves the region unless `va` is a multiple of 16: the interpreter raises #GP. */
+function requireAligned(va: u32): void {
+  get(va);
+  emit(W.I32_WRAP_I64);
+  i32Const(15);
+  emit(W.I32_AND);
+  ifVoid();
+  exitAtMiss(1);
+  emit(W.END);
+}
+
+/** Loads 16 bytes. */
+export function loadVector(va: u32, isAligned: bool): u32 {
+  if (isAligned) requireAligned(va);
+  const entry = lookUp(va, 16, TAG_READ);
+  pushPlace(va, entry);
+  simd(V.LOAD);
+  byte(0);
+  byte(0);
+  return keepVector();
+}
+
+/** Stores 16 bytes. */
+export function storeVectorValue(va: u32, value: u32, isAligned: bool): void {
+  if (isAligned) requireAligned(va);
+  const entry = lookUp(va, 16, TAG_WRITE);
+  pushPlace(va, entry);
+  get(value);
+  simd(V.STORE);
+  byte(0);
+  byte(0);
+}
+
+/** Loads an f32 or f64. */
+export function loadFloat<T>(va: u32): u32 {
+  const entry = lookUp(va, sizeof<T>(), TAG_READ);
+  pushPlace(va, entry);
+  memoryOp(sizeof<T>() == 8 ? W.F64_LOAD : W.F32_LOAD, 0);
+  return keepFloat<T>();
 }
 
 /** Stores a T at linear address `va`. */

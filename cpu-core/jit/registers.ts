@@ -1,18 +1,40 @@
 /**
- * General registers in translated code: i64 locals from the region's entry to its exits. What is used and what is written
+ * General and XMM registers in translated code: i64 and v128 locals from the region's entry to its exits. What is used and what is written
  * anywhere in the region is learned in a first pass; entry and exits move just these.
  */
-import { CPU_REGS } from "../abi/state";
-import { emit, get, i64Const, keep, loadState, REGISTER, set, storeLocal, truncate } from "./emit";
-import { W } from "./wasm_opcodes";
+import { CPU_REGS, CPU_XMM } from "../abi/state";
+import { CPU, emit, get, i64Const, keep, loadState, REGISTER, set, simd, storeLocal, truncate, XMM } from "./emit";
+import { byte, unsigned } from "./wasm_writer";
+import { V, W } from "./wasm_opcodes";
 
 /** Bit n: register n. */
 let used: u32 = 0;
 let written: u32 = 0;
+let usedXmm: u32 = 0;
+let writtenXmm: u32 = 0;
 
 export function forgetRegisters(): void {
   used = 0;
   written = 0;
+  usedXmm = 0;
+  writtenXmm = 0;
+}
+
+/** The local of the XMM register at an offset from XMM0's. */
+export function xmmLocal(offset: u32): u32 {
+  usedXmm |= 1 << (offset >> 4);
+  return XMM + (offset >> 4);
+}
+
+export function writtenXmmLocal(offset: u32): u32 {
+  writtenXmm |= 1 << (offset >> 4);
+  return xmmLocal(offset);
+}
+
+function vectorOp(opcode: u32, offset: u32): void {
+  simd(opcode);
+  byte(0);
+  unsigned(offset);
 }
 
 export function registerLocal(offset: u32): u32 {
@@ -32,12 +54,24 @@ export function reloadRegisters(): void {
     loadState(W.I64_LOAD, CPU_REGS + i * 8);
     set(REGISTER + i);
   }
+  for (let i: u32 = 0; i < 16; i++) {
+    if ((usedXmm & (1 << i)) == 0) continue;
+    get(CPU);
+    vectorOp(V.LOAD, CPU_XMM + i * 16);
+    set(XMM + i);
+  }
 }
 
 /** Stores what the region writes in CpuState. */
 export function spillRegisters(): void {
   for (let i: u32 = 0; i < 16; i++) {
     if ((written & (1 << i)) != 0) storeLocal(W.I64_STORE, CPU_REGS + i * 8, REGISTER + i);
+  }
+  for (let i: u32 = 0; i < 16; i++) {
+    if ((writtenXmm & (1 << i)) == 0) continue;
+    get(CPU);
+    get(XMM + i);
+    vectorOp(V.STORE, CPU_XMM + i * 16);
   }
 }
 

@@ -9,6 +9,7 @@ import { Insn, INSN_ENDS_BLOCK, INSN_SIZE, OPERAND_MEMORY } from "../decode/insn
 import { Block, blockAt } from "../interpreter/block";
 import { Op } from "../ops/op";
 import { performHot, performWarm } from "../ops/perform";
+import { performSimd } from "../ops/simd";
 import { ADDEND, TAG_EXECUTE, TLB_ENTRIES } from "../mmu/tlb";
 import { CODE_64 } from "../state/mode";
 import { Ending, ending, endingIsWide, endingLocal, setEnding, Translator } from "./backend";
@@ -154,7 +155,7 @@ function translateInsn(insn: Insn): void {
   const op = <u32>insn.code >> 2;
   // POP to memory orders its address after the pop: the interpreter's form.
   const special = op == Op.POP && insn.dst == <u8>OPERAND_MEMORY;
-  if (!special && (performHot<Translator>(insn) || performWarm<Translator>(insn))) return;
+  if (!special && (performHot<Translator>(insn) || performWarm<Translator>(insn) || performSimd<Translator>(insn))) return;
   if (callInterpreter(insn, (insn.flags & <u16>INSN_ENDS_BLOCK) != 0)) setEnding(Ending.LEFT);
 }
 

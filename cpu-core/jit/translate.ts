@@ -3,7 +3,7 @@
  * function for the region that begins with it (region.ts, structure.ts).
  *
  *     function(cpu)
- *       return, if the budget does not last to the first look at it
+ *       return, if the budget does not last to the first look at it, or vector instructions may not be used
  *       load registers, TLB
  *       block                            exits branch out of it (exits.ts)
  *         nested blocks and loops        structure.ts
@@ -38,6 +38,7 @@ import { addFunction, beginModule, finishModule, MAX_FUNCTIONS } from "./module"
 import { collect, hostOfCode, lengthOf, nrPages, pageOf } from "./region";
 import { forgetRegisters, reloadRegisters } from "./registers";
 import { writeRegion } from "./structure";
+import { forgetVectors, orVectorsRefused } from "./vectors";
 import { BODY_LIMIT, byte, position, seek } from "./wasm_writer";
 import { Type, W } from "./wasm_opcodes";
 
@@ -101,6 +102,7 @@ function writeBody(rip: u64): void {
   tee(BUDGET);
   i32Const(lengthOf(0));
   emit(W.I32_LT_S);
+  orVectorsRefused();
   ifVoid();
   emit(W.RETURN);
   emit(W.END);
@@ -130,6 +132,7 @@ function translateRegion(entry: Block, rip: u64): bool {
   collect(entry, rip);
   forgetRegisters();
   forgetFlags();
+  forgetVectors();
   const start = position();
   writeBody(rip);
   seek(start);

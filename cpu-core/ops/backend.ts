@@ -54,6 +54,7 @@
  *     readScalarSrc<S>(insn), storeScalar<S>        register lane or memory
  *     vectorFromScalar<S>(v)                        V, the other lanes 0
  *     integerVector(op, a, b)                       V; Simd.PUNPCKLBW ... Simd.UNPCKHPS
+ *     hasIntegerVector(op), hasFloatPacked(FloatOp) bool now: whether the backend has that operation
  *     floatScalar<S>(FloatOp, a, b)                 with MXCSR: flags, rounding, #XM
  *     floatPacked<S>(FloatOp, a, b)
  *     floatFlags<S>(a, b, signalsQuiet)             RFLAGS of COMISD, UCOMISD

@@ -97,7 +97,8 @@ export function popcount<B, T>(insn: Insn): void {
   const b = on<B>();
   const count = b.countBits<T>(b.readSrc<T>(insn));
   b.writeRegister<T>(insn.dst, count);
-  b.setFlags<T>(FlagsOf.COUNT, count, count, count);
+  const zero = b.constant<T>(0);
+  b.setFlags<T>(FlagsOf.COUNT, zero, zero, count);
 }
 
 /** BSWAP; 16-bit is undefined: processors give 0. */

@@ -13,8 +13,7 @@ import { Simd } from "./simd_op";
 export function performSimd<B>(insn: Insn): bool {
   const op = (<i32>insn.code) >> 2;
   if (op >= Simd.PUNPCKLBW && op <= Simd.PMULLD) {
-    integer<B>(insn, op);
-    return true;
+    return integer<B>(insn, op);
   }
   if (op < Simd.ADDPS) return performMove<B>(insn, op);
   if (op < Simd.CVTPI2PS) return performFloat<B>(insn, op);
@@ -23,11 +22,13 @@ export function performSimd<B>(insn: Insn): bool {
 }
 
 /** PADDB ... PXOR: dst = dst op src. */
-function integer<B>(insn: Insn, op: i32): void {
+function integer<B>(insn: Insn, op: i32): bool {
   const b = on<B>();
+  if (!b.hasIntegerVector(op)) return false;
   b.requireSimd();
   const src = b.readVectorSrc(insn);
   b.writeVectorDst(insn, b.integerVector(op, b.readVectorDst(insn), src));
+  return true;
 }
 
 function performMove<B>(insn: Insn, op: i32): bool {
@@ -98,19 +99,20 @@ function performMove<B>(insn: Insn, op: i32): bool {
 }
 
 /** ADDSS ... SQRTSD and the packed forms; `op - first` is PS, PD, SS, SD. */
-function arithmetic<B>(insn: Insn, form: i32, kind: FloatOp): void {
+function arithmetic<B>(insn: Insn, form: i32, kind: FloatOp): bool {
   const b = on<B>();
+  if ((form & 2) == 0 && !b.hasFloatPacked(kind)) return false;
   b.requireSimd();
   switch (form & 3) {
     case 0: {
       const src = b.readVectorSrc(insn);
       b.writeVectorDst(insn, b.floatPacked<f32>(kind, b.readVectorDst(insn), src));
-      return;
+      return true;
     }
     case 1: {
       const src = b.readVectorSrc(insn);
       b.writeVectorDst(insn, b.floatPacked<f64>(kind, b.readVectorDst(insn), src));
-      return;
+      return true;
     }
     case 2: {
       const src = b.readScalarSrc<f32>(insn);
@@ -118,7 +120,7 @@ function arithmetic<B>(insn: Insn, form: i32, kind: FloatOp): void {
         insn,
         b.floatScalar<f32>(kind, kind == FloatOp.SQRT ? src : b.readScalarDst<f32>(insn), src),
       );
-      return;
+      return true;
     }
     default: {
       const src = b.readScalarSrc<f64>(insn);
@@ -126,6 +128,7 @@ function arithmetic<B>(insn: Insn, form: i32, kind: FloatOp): void {
         insn,
         b.floatScalar<f64>(kind, kind == FloatOp.SQRT ? src : b.readScalarDst<f64>(insn), src),
       );
+      return true;
     }
   }
 }
@@ -134,13 +137,13 @@ function performFloat<B>(insn: Insn, op: i32): bool {
   const b = on<B>();
   // prettier-ignore
   switch ((op - Simd.ADDPS) >> 2) {
-    case 0: arithmetic<B>(insn, op, FloatOp.ADD); return true;
-    case 1: arithmetic<B>(insn, op, FloatOp.MUL); return true;
-    case 2: arithmetic<B>(insn, op, FloatOp.SUB); return true;
-    case 3: arithmetic<B>(insn, op, FloatOp.MIN); return true;
-    case 4: arithmetic<B>(insn, op, FloatOp.DIV); return true;
-    case 5: arithmetic<B>(insn, op, FloatOp.MAX); return true;
-    case 6: arithmetic<B>(insn, op, FloatOp.SQRT); return true;
+    case 0: return arithmetic<B>(insn, op, FloatOp.ADD);
+    case 1: return arithmetic<B>(insn, op, FloatOp.MUL);
+    case 2: return arithmetic<B>(insn, op, FloatOp.SUB);
+    case 3: return arithmetic<B>(insn, op, FloatOp.MIN);
+    case 4: return arithmetic<B>(insn, op, FloatOp.DIV);
+    case 5: return arithmetic<B>(insn, op, FloatOp.MAX);
+    case 6: return arithmetic<B>(insn, op, FloatOp.SQRT);
   }
   switch (op) {
     case Simd.UCOMISS:

@@ -33,7 +33,7 @@ export const enum FlagsOf {
   MULTIPLY = 11,
   /** MUL: CF and OF tell whether A, the upper half, is not 0. */
   PRODUCT = 12,
-  /** POPCNT: ZF follows the result, the others are 0. */
+  /** POPCNT, and UCOMISD of ordered operands: ZF follows the result, CF is A, the others are 0. */
   COUNT = 13,
 }
 
@@ -91,9 +91,8 @@ export function getCF(): bool {
     case FlagsOf.MULTIPLY:
       return isProductCut(a, b, r);
     case FlagsOf.PRODUCT:
-      return a != 0;
     case FlagsOf.COUNT:
-      return false;
+      return a != 0;
     default:
       return (cpu().rflags & FLAG_CF) != 0;
   }

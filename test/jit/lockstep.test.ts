@@ -32,7 +32,7 @@ test("random programs", { timeout: 600_000 }, () => {
     ] as const;
     for (const machine of machines) {
       machine.load(program.code, program.registers, program.data);
-      for (let i = 0; i < 4; i++) machine.setXmm(i, i * 1.25 - 1);
+      for (let i = 0; i < 8; i++) machine.setXmm(i, i * 1.25 - 1);
     }
     const [interpreted, translated] = machines;
     const code = program.code.map((b) => b.toString(16).padStart(2, "0")).join(" ");

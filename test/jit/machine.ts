@@ -14,6 +14,7 @@ import {
   CPU_REGS,
   CPU_RIP,
   CPU_SEGMENTS,
+  CPU_MXCSR,
   CPU_XMM,
   SEG_CS,
   SEG_SS,
@@ -138,6 +139,7 @@ export class BareMachine {
 
   setXmm(register: number, value: number): void {
     this.view.setFloat64(STATE_BASE + CPU_XMM + register * 16, value, true);
+    this.view.setFloat64(STATE_BASE + CPU_XMM + register * 16 + 8, value + 1, true);
   }
 
   /** Runs up to `budget` instructions, or until a fault or an exit. */
@@ -174,7 +176,8 @@ export class BareMachine {
       `rip ${this.u64(CPU_RIP).toString(16)} flags ${this.#core.materialize_flags().toString(16)}`,
     ];
     for (let i = 0; i < 16; i++) lines.push(`r${i} ${this.u64(CPU_REGS + i * 8).toString(16)}`);
-    for (let i = 0; i < 4; i++) lines.push(`xmm${i} ${this.u64(CPU_XMM + i * 16).toString(16)}`);
+    for (let i = 0; i < 16; i++) lines.push(`xmm${i >> 1} ${this.u64(CPU_XMM + i * 8).toString(16)}`);
+    lines.push(`mxcsr ${this.u32(CPU_MXCSR).toString(16)}`);
     lines.push(
       `retired ${this.u64(CPU_COUNT_RETIRED)} budget ${this.view.getInt32(STATE_BASE + CPU_BUDGET, true)}`,
     );

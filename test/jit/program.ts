@@ -73,13 +73,103 @@ class Writer {
 
 const WIDTHS = [1, 2, 4, 4, 8, 8];
 
+/** Opcodes of operations on two vectors of integers, with prefix 66. */
+const INTEGER_VECTORS = [
+  0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x74, 0x75, 0x76, 0xd4,
+  0xd5, 0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xe3, 0xe4, 0xe5, 0xe8, 0xe9, 0xea, 0xeb, 0xec,
+  0xed, 0xee, 0xef, 0xf4, 0xf5, 0xf6, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0x14, 0x15, 0x54, 0x55, 0x56,
+  0x57,
+];
+
+/** A random SSE2 instruction on XMM0-5, or memory; xmm6 and xmm7 hold small numbers that come back when others are lost. */
+function vectorInstruction(w: Writer): void {
+  const { random } = w;
+  const reg = random.below(6);
+  const rm = random.below(8);
+  const registers = 0xc0 | (reg << 3) | rm;
+  const memory = (size: number) => {
+    w.code.push(
+      0x40 | (reg << 3) | RDI,
+      random.chance(95) ? random.below(8) * 16 : random.below(112) + (size & 1),
+    );
+  };
+  switch (random.below(12)) {
+    case 0:
+    case 1:
+    case 2: // arithmetic
+      w.code.push(
+        ...random.pick([[0xf2], [0xf2], [0xf3], [0x66], []]),
+        0x0f,
+        random.pick([0x51, 0x58, 0x58, 0x59, 0x59, 0x5c, 0x5c, 0x5d, 0x5e, 0x5f]),
+        registers,
+      );
+      return;
+    case 3: // a fresh number: cvtsi2sd, cvtsi2ss
+      w.code.push(
+        random.pick([0xf2, 0xf3]),
+        random.pick([0x40, 0x48]),
+        0x0f,
+        0x2a,
+        0xc0 | (reg << 3) | random.pick([0, 1, 2, 3, 6]),
+      );
+      return;
+    case 4: // and back
+      w.code.push(
+        random.pick([0xf2, 0xf3]),
+        random.pick([0x40, 0x48]),
+        0x0f,
+        random.pick([0x2c, 0x2d]),
+        0xc0 | (random.pick([0, 1, 2, 3, 6]) << 3) | rm,
+      );
+      return;
+    case 5: // comparison, and a branch or a condition that reads it
+      w.code.push(...random.pick([[0x66], []]), 0x0f, random.pick([0x2e, 0x2f]), registers);
+      w.code.push(0x0f, 0x90 | random.pick([2, 3, 4, 5, 6, 7, 10, 11]), 0xc0 | random.pick([0, 1, 2, 3]));
+      return;
+    case 6: // between precisions
+      w.code.push(random.pick([0xf2, 0xf3]), 0x0f, 0x5a, registers);
+      return;
+    case 7: // loads
+      w.code.push(...random.pick([[0xf2], [0xf3], [0x66], []]), 0x0f, random.pick([0x10, 0x28]));
+      if (w.code[w.code.length - 1] === 0x28 && (w.code[w.code.length - 3] ?? 0) > 0xf0)
+        w.code[w.code.length - 1] = 0x10;
+      memory(random.below(2));
+      return;
+    case 8: // stores
+      w.code.push(...random.pick([[0xf2], [0xf3], [0x66], []]), 0x0f, 0x11);
+      memory(random.below(2));
+      return;
+    case 9: // copies that restore what NaNs destroyed
+      w.code.push(
+        ...random.pick([[0xf2], [0xf3], [0x66], []]),
+        0x0f,
+        0x10,
+        0xc0 | (reg << 3) | (6 + random.below(2)),
+      );
+      return;
+    case 10:
+      w.code.push(
+        0x66,
+        random.pick([0x40, 0x48]),
+        0x0f,
+        random.pick([0x6e, 0x7e]),
+        0xc0 | (reg << 3) | random.pick([0, 1, 2, 3]),
+      );
+      return;
+    default: // integers
+      w.code.push(0x66, 0x0f, random.pick(INTEGER_VECTORS));
+      if (random.chance(70)) w.code.push(registers);
+      else memory(0);
+  }
+}
+
 /** One random instruction; `depth` allows branches over others. */
 function instruction(w: Writer, depth: number): void {
   const { random } = w;
   const width = random.pick(WIDTHS);
   const wide = random.pick([2, 4, 4, 8, 8]);
   const cc = random.below(16);
-  switch (random.below(40)) {
+  switch (random.below(44)) {
     case 0:
     case 1:
     case 2: return w.registers(width, [random.below(8) * 8], w.register(), w.register()); // prettier-ignore
@@ -137,12 +227,10 @@ function instruction(w: Writer, depth: number): void {
     case 23: return w.registers(wide, [0x0f, random.pick([0xb6, 0xb7, 0xbe, 0xbf])], w.register(), w.register(), false); // prettier-ignore
     case 24: return random.chance(50) ? w.registers(width, [0x0f, 0xb0], w.register(), w.register()) : w.memory(width, [0x0f, 0xb0], w.register()); // prettier-ignore
     case 25: return random.chance(50) ? w.memory(width, [0x0f, 0xc0], w.register()) : w.memory(width, [0x86], w.register()); // prettier-ignore
-    case 26: {
-      // addsd xmm, xmm or memory
-      w.code.push(0xf2, 0x0f, random.pick([0x58, 0x59, 0x5c]));
-      w.code.push(0xc0 | (random.below(4) << 3) | random.below(4));
-      return;
-    }
+    case 26:
+    case 40:
+    case 41:
+    case 42: return vectorInstruction(w); // prettier-ignore
     case 27: {
       // push rdi; lea rsi, [rdi + n]; mov ecx, n; rep movsb; pop rdi
       w.code.push(0x57, 0x48, 0x8d, 0x77, random.below(100), 0xb9);
