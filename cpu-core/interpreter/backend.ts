@@ -17,7 +17,7 @@ import { addToStackPointer, branchTo, checkNear, leaveLegacy, popLegacy, pushLeg
 import { divideSigned, divideSigned128, divideUnsigned, quotient, remainder } from "../ops/divide";
 import { ShiftOf } from "../ops/backend";
 import { compareFloats, floatOperation, floatToInteger, integerToFloat, narrowFloat, packedOperation, widenFloat } from "../ops/simd_float";
-import { integerBinary } from "../ops/simd_int";
+import { alignRight, insertWord, integerBinary, shiftImmediate, shuffleDoublewords, shuffleWords } from "../ops/simd_int";
 import { alignedAddress, readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar } from "../state/simd";
 import { FloatOp } from "../x87/binary";
 import { EQUAL, GREATER, LESS } from "../x87/compare";
@@ -268,6 +268,21 @@ export class Interpreter {
     else write<T>(linear(insn, sizeof<T>(), true), value);
   }
   @inline vectorFromScalar<T>(value: T): v128 { return v128.replace_lane<T>(i64x2.splat(0), 0, value); }
+  @inline writeUpperDst(insn: Insn, value: u64): void { writeXmmScalar<u64>(<u32>insn.dst + 8, value); }
+  @inline upperOf(v: v128): u64 { return i64x2.extract_lane(v, 1); }
+  @inline shuffleDoublewords(a: v128, b: v128, order: u32): v128 { return shuffleDoublewords(a, b, order); }
+  @inline shuffleWords(v: v128, order: u32, upper: bool): v128 {
+    if (upper) return i64x2.replace_lane(v, 1, shuffleWords(i64x2.extract_lane(v, 1), order));
+    return i64x2.replace_lane(v, 0, shuffleWords(i64x2.extract_lane(v, 0), order));
+  }
+  @inline alignRight(high: v128, low: v128, count: u32): v128 { return alignRight(high, low, count); }
+  @inline shiftVector(op: i32, which: u32, v: v128, count: u32): v128 { return shiftImmediate(op, which, v, count); }
+  @inline signBits<T>(v: v128): u32 { return <u32>v128.bitmask<T>(v); }
+  @inline wordOf(v: v128, lane: u32): u32 {
+    const half = lane < 4 ? i64x2.extract_lane(v, 0) : i64x2.extract_lane(v, 1);
+    return (<u32>(half >> (<i64>((lane & 3) << 4)))) & 0xffff;
+  }
+  @inline withWord(v: v128, lane: u32, word: u16): v128 { return insertWord(v, lane, word); }
   @inline hasIntegerVector(op: i32): bool { return true; }
   @inline hasFloatPacked(op: FloatOp): bool { return true; }
   @inline integerVector(op: i32, a: v128, b: v128): v128 { return integerBinary(op, a, b); }

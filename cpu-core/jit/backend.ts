@@ -16,6 +16,7 @@ import { keepCarryInState, overrideFlagsIf, overrideFlagsLocals, pushCarry, push
 import { linearLocal, loadFloat, loadLocal, loadUpdateLocal, loadVector, pushSum, storeUpdate, storeValue, storeVectorValue, truncateTo32 } from "./memory";
 import { readRegisterLocal, registerLocal, writeRegisterLocal, writtenLocal, writtenXmmLocal, xmmLocal } from "./registers";
 import { compareLocals, differLocal, floatLocal, fromIntegerLocal, hasIntegerOpcode, integerLocal, lessLocal, narrowLocal, noteVector, packedLocal, toIntegerLocal, widenLocal } from "./vectors";
+import { alignRightLocal, shiftVectorLocal, shuffleDoublewordsLocal, shuffleWordsLocal } from "./shuffles";
 import { byte } from "./wasm_writer";
 import { FloatOp } from "../x87/binary";
 import { V, W } from "./wasm_opcodes";
@@ -426,6 +427,37 @@ export class Translator {
     simd(V.I64X2_SPLAT);
     get(value);
     simdLane(replaceLane<T>(), 0);
+    return keepVector();
+  }
+  writeUpperDst(insn: Insn, value: u32): void {
+    get(writtenXmmLocal(insn.dst));
+    get(value);
+    simdLane(V.I64X2_REPLACE_LANE, 1);
+    set(writtenXmmLocal(insn.dst));
+  }
+  upperOf(v: u32): u32 {
+    get(v);
+    simdLane(V.I64X2_EXTRACT_LANE, 1);
+    return keep<u64>();
+  }
+  shuffleDoublewords(a: u32, b: u32, order: u32): u32 { return shuffleDoublewordsLocal(a, b, order); }
+  shuffleWords(v: u32, order: u32, upper: bool): u32 { return shuffleWordsLocal(v, order, upper); }
+  alignRight(high: u32, low: u32, count: u32): u32 { return alignRightLocal(high, low, count); }
+  shiftVector(op: i32, which: u32, v: u32, count: u32): u32 { return shiftVectorLocal(op, which, v, count); }
+  signBits<T>(v: u32): u32 {
+    get(v);
+    simd(sizeof<T>() == 1 ? V.I8X16_BITMASK : sizeof<T>() == 4 ? V.I32X4_BITMASK : V.I64X2_BITMASK);
+    return keep<u32>();
+  }
+  wordOf(v: u32, lane: u32): u32 {
+    get(v);
+    simdLane(V.I16X8_EXTRACT_LANE_U, lane);
+    return keep<u32>();
+  }
+  withWord(v: u32, lane: u32, word: u32): u32 {
+    get(v);
+    get(word);
+    simdLane(V.I16X8_REPLACE_LANE, lane);
     return keepVector();
   }
   hasIntegerVector(op: i32): bool { return hasIntegerOpcode(op); }

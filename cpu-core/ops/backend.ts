@@ -54,6 +54,11 @@
  *     readScalarSrc<S>(insn), storeScalar<S>        register lane or memory
  *     vectorFromScalar<S>(v)                        V, the other lanes 0
  *     integerVector(op, a, b)                       V; Simd.PUNPCKLBW ... Simd.UNPCKHPS
+ *     upperOf(v), writeUpperDst(insn, v)            V<u64>, the upper half
+ *     shuffleDoublewords(a, b, order)               lanes 0 and 1 from a, 2 and 3 from b, by 2-bit fields
+ *     shuffleWords(v, order, upper)                 of one half; the other stays
+ *     alignRight(high, low, bytes), shiftVector(op, which, v, count)
+ *     signBits<T>(v), wordOf(v, lane), withWord(v, lane, word)   V<u32>, V<u32>, V
  *     hasIntegerVector(op), hasFloatPacked(FloatOp) bool now: whether the backend has that operation
  *     floatScalar<S>(FloatOp, a, b)                 with MXCSR: flags, rounding, #XM
  *     floatPacked<S>(FloatOp, a, b)

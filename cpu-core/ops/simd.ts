@@ -8,6 +8,7 @@ import { INSN_MEMORY, INSN_REX_W, Insn } from "../decode/insn";
 import { FloatOp } from "../x87/binary";
 import { on } from "./backend";
 import { Simd } from "./simd_op";
+import { performShuffle } from "./simd_shuffle";
 
 /** Executes (or translates) the instruction if it is one of the common ones. */
 export function performSimd<B>(insn: Insn): bool {
@@ -18,6 +19,7 @@ export function performSimd<B>(insn: Insn): bool {
   if (op < Simd.ADDPS) return performMove<B>(insn, op);
   if (op < Simd.CVTPI2PS) return performFloat<B>(insn, op);
   if (op < Simd.PUNPCKLBW) return performConversion<B>(insn, op);
+  if (op >= Simd.PSHUFD && op < Simd.PMOVSXBW) return performShuffle<B>(insn, op);
   return false;
 }
 
@@ -79,9 +81,17 @@ function performMove<B>(insn: Insn, op: i32): bool {
       else b.writeVectorDst(insn, b.vectorFromScalar<u64>(b.readXmmScalar<u64>(<u32>insn.src)));
       return true;
     case Simd.MOVLPS: // the register form is MOVHLPS
-      if (!isMemory) return false;
       b.requireSimd();
-      b.writeScalarDst<u64>(insn, b.readScalarSrc<u64>(insn));
+      if (isMemory) b.writeScalarDst<u64>(insn, b.readScalarSrc<u64>(insn));
+      else b.writeVectorDst(insn, b.shuffleDoublewords(b.readXmm(<u32>insn.src), b.readVectorDst(insn), 0xee));
+      return true;
+    case Simd.MOVHPS: // the register form is MOVLHPS
+      b.requireSimd();
+      b.writeUpperDst(insn, b.readScalarSrc<u64>(insn));
+      return true;
+    case Simd.MOVHPS_STORE:
+      b.requireSimd();
+      b.storeScalar<u64>(insn, b.upperOf(b.readXmm(<u32>insn.src)));
       return true;
     case Simd.MOVD_TO_XMM:
       b.requireSimd();

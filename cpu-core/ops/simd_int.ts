@@ -267,6 +267,15 @@ function pickDoubleword(a: v128, i: u32): i32 {
   return i == 2 ? i32x4.extract_lane(a, 2) : i32x4.extract_lane(a, 3);
 }
 
+/** PINSRW: word `lane` of the vector replaced. */
+export function insertWord(v: v128, lane: u32, word: u16): v128 {
+  const shift = <u64>((lane & 3) << 4);
+  const mask = ~((<u64>0xffff) << shift);
+  const value = (<u64>word) << shift;
+  if (lane < 4) return i64x2.replace_lane(v, 0, (i64x2.extract_lane(v, 0) & mask) | value);
+  return i64x2.replace_lane(v, 1, (i64x2.extract_lane(v, 1) & mask) | value);
+}
+
 /** PSHUFLW, PSHUFHW, PSHUFW: the four words of a 64-bit value by four 2-bit fields. */
 export function shuffleWords(a: u64, order: u32): u64 {
   let r: u64 = 0;

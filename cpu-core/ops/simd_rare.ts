@@ -100,18 +100,6 @@ function moveRare(insn: Insn, op: i32): void {
   const dst = <u32>insn.dst;
   const src = <u32>insn.src;
   switch (op) {
-    case Simd.MOVLPS: // MOVHLPS
-      requireSimd();
-      writeXmmScalar<u64>(dst, readXmmScalar<u64>(src + 8));
-      return;
-    case Simd.MOVHPS: // MOVLHPS from a register
-      requireSimd();
-      writeXmmScalar<u64>(dst + 8, source64(insn));
-      return;
-    case Simd.MOVHPS_STORE:
-      requireSimd();
-      write<u64>(linear(insn, 8, true), readXmmScalar<u64>(src + 8));
-      return;
     case Simd.MOVNTI:
       if (isWide(insn)) on<Interpreter>().writeDst<u64>(insn, readReg<u64>(src));
       else on<Interpreter>().writeDst<u32>(insn, readReg<u32>(src));
@@ -384,49 +372,11 @@ function shuffleRare(insn: Insn, op: i32): void {
   const src = <u32>insn.src;
   const imm = (<u32>insn.imm) & 0xff;
   switch (op) {
-    case Simd.PSHUFD: {
-      requireSimd();
-      const v = vectorSource(insn);
-      writeXmm(dst, shuffleDoublewords(v, v, imm));
-      return;
-    }
-    case Simd.PSHUFLW: {
-      requireSimd();
-      const v = vectorSource(insn);
-      writeXmm(dst, i64x2.replace_lane(v, 0, shuffleWords(i64x2.extract_lane(v, 0), imm)));
-      return;
-    }
-    case Simd.PSHUFHW: {
-      requireSimd();
-      const v = vectorSource(insn);
-      writeXmm(dst, i64x2.replace_lane(v, 1, shuffleWords(i64x2.extract_lane(v, 1), imm)));
-      return;
-    }
     case Simd.PSHUFW: {
       requireMmx();
       const value = mmxSource(insn);
       enterMmx();
       setMmx(dst, shuffleWords(value, imm));
-      return;
-    }
-    case Simd.SHUFPS: {
-      requireSimd();
-      const v = vectorSource(insn);
-      writeXmm(dst, shuffleDoublewords(readXmm(dst), v, imm));
-      return;
-    }
-    case Simd.SHUFPD: {
-      requireSimd();
-      const v = vectorSource(insn);
-      const low = readXmmScalar<u64>(dst + ((imm & 1) << 3));
-      const high = (imm & 2) != 0 ? i64x2.extract_lane(v, 1) : i64x2.extract_lane(v, 0);
-      writeXmm(dst, i64x2.replace_lane(i64x2.splat(low), 1, high));
-      return;
-    }
-    case Simd.PINSRW: {
-      requireSimd();
-      const word = on<Interpreter>().readSrc<u16>(insn);
-      writeXmmScalar<u16>(dst + ((imm & 7) << 1), word);
       return;
     }
     case Simd.PINSRW_MMX: {
@@ -437,38 +387,16 @@ function shuffleRare(insn: Insn, op: i32): void {
       setMmx(dst, (mmx(dst) & ~((<u64>0xffff) << shift)) | (word << shift));
       return;
     }
-    case Simd.PEXTRW:
-      requireSimd();
-      writeReg<u32>(dst, <u32>readXmmScalar<u16>(src + ((imm & 7) << 1)));
-      return;
     case Simd.PEXTRW_MMX:
       requireMmx();
       writeReg<u32>(dst, (<u32>(mmx(src) >> (<u64>((imm & 3) << 4)))) & 0xffff);
       enterMmx();
-      return;
-    case Simd.PMOVMSKB:
-      requireSimd();
-      writeReg<u32>(dst, <u32>i8x16.bitmask(readXmm(src)));
       return;
     case Simd.PMOVMSKB_MMX:
       requireMmx();
       writeReg<u32>(dst, <u32>i8x16.bitmask(i64x2.replace_lane(i64x2.splat(0), 0, mmx(src))));
       enterMmx();
       return;
-    case Simd.MOVMSKPS:
-      requireSimd();
-      writeReg<u32>(dst, <u32>i32x4.bitmask(readXmm(src)));
-      return;
-    case Simd.MOVMSKPD:
-      requireSimd();
-      writeReg<u32>(dst, <u32>i64x2.bitmask(readXmm(src)));
-      return;
-    case Simd.PALIGNR: {
-      requireSimd();
-      const v = vectorSource(insn);
-      writeXmm(dst, alignRight(readXmm(dst), v, imm));
-      return;
-    }
     case Simd.PALIGNR_MMX: {
       requireMmx();
       const value = mmxSource(insn);
@@ -477,12 +405,6 @@ function shuffleRare(insn: Insn, op: i32): void {
       setMmx(dst, i64x2.extract_lane(alignRight(i64x2.splat(0), pair, imm), 0));
       return;
     }
-    case Simd.SHIFT_IMM_W:
-    case Simd.SHIFT_IMM_D:
-    case Simd.SHIFT_IMM_Q:
-      requireSimd();
-      writeXmm(dst, shiftImmediate(op, ((<u32>insn.modrm) >> 3) & 7, readXmm(dst), imm));
-      return;
     case Simd.SHIFT_IMM_W_MMX:
     case Simd.SHIFT_IMM_D_MMX:
     case Simd.SHIFT_IMM_Q_MMX: {

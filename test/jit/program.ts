@@ -93,7 +93,35 @@ function vectorInstruction(w: Writer): void {
       random.chance(95) ? random.below(8) * 16 : random.below(112) + (size & 1),
     );
   };
-  switch (random.below(12)) {
+  const general = random.pick([0, 1, 2, 3, 6]);
+  switch (random.below(16)) {
+    case 12: // shuffles
+      w.code.push(...random.pick([[0x66], [0xf2], [0xf3]]), 0x0f, 0x70, registers, random.below(256));
+      return;
+    case 13: // shifts by an immediate
+      w.code.push(0x66, 0x0f);
+      if (random.chance(40))
+        w.code.push(0x73, 0xc0 | (random.pick([2, 3, 6, 7]) << 3) | rm, random.below(66));
+      else
+        w.code.push(random.pick([0x71, 0x72]), 0xc0 | (random.pick([2, 4, 6]) << 3) | rm, random.below(40));
+      return;
+    case 14:
+      w.code.push(...random.pick([[0x66], []]), 0x0f);
+      if (random.chance(50)) w.code.push(0xc6, registers, random.below(256));
+      else w.code.push(random.pick([0x12, 0x16, 0x17, 0x13]), 0x40 | (reg << 3) | RDI, random.below(100));
+      return;
+    case 15: {
+      // movhlps, movlhps, palignr, pmovmskb, movmskp, pextrw, pinsrw
+      const choice = random.below(6);
+      if (choice === 0) w.code.push(0x0f, random.pick([0x12, 0x16]), registers);
+      else if (choice === 1) w.code.push(0x66, 0x0f, 0x3a, 0x0f, registers, random.below(36));
+      else if (choice === 2) w.code.push(0x66, 0x0f, 0xd7, 0xc0 | (general << 3) | rm);
+      else if (choice === 3)
+        w.code.push(...random.pick([[0x66], []]), 0x0f, 0x50, 0xc0 | (general << 3) | rm);
+      else if (choice === 4) w.code.push(0x66, 0x0f, 0xc5, 0xc0 | (general << 3) | rm, random.below(256));
+      else w.code.push(0x66, 0x0f, 0xc4, 0xc0 | (reg << 3) | general, random.below(256));
+      return;
+    }
     case 0:
     case 1:
     case 2: // arithmetic
