@@ -1,14 +1,15 @@
 /** What the core exports to the host, and nothing else. */
 import { PAGE_FLAGS_BASE, PAGE_FLAGS_SIZE, RAM_BASE, VRAM_DIRTY_BASE, VRAM_DIRTY_SIZE } from "./abi/layout";
 import {
-  CPU_SCRATCH,
   APIC_BASE_RESET,
+  CPU_SCRATCH,
   CR0_CD,
   CR0_NW,
   EVENT_INIT,
   EVENT_INTR,
   EVENT_NMI,
   EVENT_STOP,
+  MXCSR_DEFAULT,
   STATE_BYTES,
 } from "./abi/state";
 import { dropAllBlocks, invalidateCode } from "./interpreter/block";
@@ -21,7 +22,6 @@ import { MISC_ENABLE_RESET, readMsr, writeMsr } from "./ops/msr";
 import { cpu, cpuBase } from "./state/cpu";
 import { updateMode } from "./state/mode";
 import { materializeFlags } from "./state/rflags";
-import { MXCSR_DEFAULT } from "./state/simd";
 import { loadSegment } from "./state/segments";
 
 export { run } from "./run";

@@ -155,6 +155,15 @@ export const FLAG_VIP: u32 = 1 << 20;
 export const FLAG_ID: u32 = 1 << 21;
 export const FLAGS_STATUS: u32 = 0x8d5; // CF PF AF ZF SF OF
 
+/** MXCSR. SDM vol 1 "MXCSR Control and Status Register". */
+export const MXCSR_PE: u32 = 1 << 5;
+export const MXCSR_DAZ: u32 = 1 << 6;
+export const MXCSR_MASKS: u32 = 0x3f << 7;
+export const MXCSR_RC: u32 = 3 << 13;
+export const MXCSR_FTZ: u32 = 1 << 15;
+export const MXCSR_MASK: u32 = 0xffff; // bits that exist; setting another one is #GP
+export const MXCSR_DEFAULT: u32 = 0x1f80;
+
 /** CR0, CR4, EFER. SDM vol 3A "Control Registers". */
 export const CR0_PE: u32 = 1 << 0;
 export const CR0_MP: u32 = 1 << 1;

@@ -6,9 +6,20 @@
  * region, and the interpreter does it (ops/simd_float.ts says why these conditions are enough). A region with such
  * instructions is only entered while MXCSR is like that.
  */
-import { CPU_CR0, CPU_CR4, CPU_MXCSR, CR0_EM, CR0_TS, CR4_OSFXSR } from "../abi/state";
+import {
+  CPU_CR0,
+  CPU_CR4,
+  CPU_MXCSR,
+  CR0_EM,
+  CR0_TS,
+  CR4_OSFXSR,
+  MXCSR_DAZ,
+  MXCSR_FTZ,
+  MXCSR_MASKS,
+  MXCSR_PE,
+  MXCSR_RC,
+} from "../abi/state";
 import { Simd } from "../ops/simd_op";
-import { MXCSR_DAZ, MXCSR_FTZ, MXCSR_MASKS, MXCSR_PE, MXCSR_RC } from "../state/simd";
 import { FloatOp } from "../x87/binary";
 import { emit, get, i32Const, i64Const, ifVoid, INEXACT, keep, keepFloat, keepVector, loadState, newI32, set, simd, tee } from "./emit";
 import { exitAtMiss } from "./exits";

@@ -5,14 +5,13 @@
  *       0  FCW, FSW, FTW, FOP, FIP, FDP     24  MXCSR, MXCSR_MASK
  *      32  ST(0)-ST(7), 16 bytes each      160  XMM0-XMM15          416  unused
  */
-import { CPU_XMM, CR0_EM, CR0_TS, CR4_OSFXSR, EFER_LMA } from "../abi/state";
+import { CPU_XMM, CR0_EM, CR0_TS, CR4_OSFXSR, EFER_LMA, MXCSR_MASK } from "../abi/state";
 import { INSN_REX_W, Insn } from "../decode/insn";
 import { raiseGP, raiseNM } from "../interrupts/raise";
 import { checkReadable, checkWritable, read, write } from "../mmu/access";
 import { linear } from "../state/address";
 import { cpu, cpuBase } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
-import { MXCSR_MASK } from "../state/simd";
 import { physical, registerAddress, updateErrorSummary } from "../state/x87";
 import { CONTROL_BITS, CONTROL_FIXED } from "./x87_env";
 

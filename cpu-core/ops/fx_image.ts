@@ -2,10 +2,9 @@
  * The FXSAVE64 image in physical memory, for a kernel that switches tasks: what the instructions of x87_env.ts do, without
  * translation and privilege, and in bulk. SDM vol 1 "FXSAVE Area".
  */
-import { CPU_XMM } from "../abi/state";
+import { CPU_XMM, MXCSR_MASK } from "../abi/state";
 import { hostOf } from "../mmu/physical";
 import { cpu, cpuBase } from "../state/cpu";
-import { MXCSR_MASK } from "../state/simd";
 import { physical, registerAddress, updateErrorSummary } from "../state/x87";
 import { CONTROL_BITS, CONTROL_FIXED } from "./x87_env";
 

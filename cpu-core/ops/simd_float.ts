@@ -7,11 +7,10 @@
  * goes to x87/binary.ts. PE gets set early in the life of any program that computes, after which the fast way costs three
  * comparisons. Used by ops/simd.ts. SDM vol 1 "Programming with SSE", "SIMD Floating-Point Exceptions".
  */
-import { CR4_OSXMMEXCPT } from "../abi/state";
+import { CR4_OSXMMEXCPT, MXCSR_DAZ, MXCSR_FTZ, MXCSR_MASKS, MXCSR_PE, MXCSR_RC } from "../abi/state";
 import { VECTOR_XM } from "../abi/vectors";
 import { raise, raiseUD } from "../interrupts/raise";
 import { cpu } from "../state/cpu";
-import { MXCSR_DAZ, MXCSR_FTZ, MXCSR_MASKS, MXCSR_PE, MXCSR_RC } from "../state/simd";
 import { FloatOp, softBinary, softCompare, softConvert, softFromInteger, softToInteger } from "../x87/binary";
 import { EQUAL, GREATER, LESS, UNORDERED } from "../x87/compare";
 import { BEFORE_COMPUTATION, EXCEPTIONS, beginSimd, masks, raised } from "../x87/round";

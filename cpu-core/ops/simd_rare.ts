@@ -4,7 +4,7 @@
  *
  * Every function reads (and faults) first and writes last. SDM vol 2 by mnemonic.
  */
-import { CR0_EM, CR0_NE, CR0_TS, RDI, SEG_FS } from "../abi/state";
+import { CR0_EM, CR0_NE, CR0_TS, MXCSR_MASK, RDI, SEG_FS } from "../abi/state";
 import { VECTOR_MF } from "../abi/vectors";
 import { INSN_ADDRESS_SHIFT, INSN_MEMORY, INSN_REX_W, Insn, OPERAND_MEMORY } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
@@ -14,7 +14,7 @@ import { linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
 import { baseOf, linearIn } from "../state/segments";
-import { MXCSR_MASK, readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar } from "../state/simd";
+import { readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar } from "../state/simd";
 import { STATUS_ERROR_SUMMARY, enterMmx, mmx, setMmx } from "../state/x87";
 import { FloatOp } from "../x87/binary";
 import { on } from "./backend";

@@ -2,7 +2,17 @@
  * SSE4.1 and SSE4.2: extensions, blends, rounding, dot products, string comparison. Slow tier, as ops/simd_rare.ts.
  * The integer operations of two vectors are in ops/simd_int.ts. SDM vol 2 by mnemonic.
  */
-import { FLAGS_STATUS, FLAG_CF, FLAG_OF, FLAG_SF, FLAG_ZF, RAX, RCX, RDX } from "../abi/state";
+import {
+  FLAGS_STATUS,
+  FLAG_CF,
+  FLAG_OF,
+  FLAG_SF,
+  FLAG_ZF,
+  MXCSR_RC,
+  RAX,
+  RCX,
+  RDX,
+} from "../abi/state";
 import { INSN_MEMORY, INSN_REX_W, Insn } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
 import { raiseUD } from "../interrupts/raise";
@@ -10,15 +20,7 @@ import { read, write } from "../mmu/access";
 import { linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { setFlagBits } from "../state/rflags";
-import {
-  MXCSR_RC,
-  readXmm,
-  readXmmScalar,
-  requireSimd,
-  writeXmm,
-  writeXmmScalar,
-  xmmAddress,
-} from "../state/simd";
+import { readXmm, readXmmScalar, requireSimd, writeXmm, writeXmmScalar, xmmAddress } from "../state/simd";
 import { FloatOp, softBinary, softRound } from "../x87/binary";
 import { on } from "./backend";
 import { beginSoft, commitSoft, fromBits, lane32 } from "./simd_float";

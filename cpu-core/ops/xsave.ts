@@ -6,14 +6,13 @@
  *     512  header: XSTATE_BV, XCOMP_BV, 48 bytes of zeros
  *     576  (extended region: no state component lies there)
  */
-import { CPU_XMM, CR0_TS, CR4_OSXSAVE, RAX, RCX, RDX } from "../abi/state";
+import { CPU_XMM, CR0_TS, CR4_OSXSAVE, MXCSR_DEFAULT, RAX, RCX, RDX } from "../abi/state";
 import { Insn } from "../decode/insn";
 import { raiseGP, raiseNM, raiseUD } from "../interrupts/raise";
 import { checkReadable, checkWritable, read, write } from "../mmu/access";
 import { linear } from "../state/address";
 import { cpu, cpuBase, readReg, writeReg } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
-import { MXCSR_DEFAULT } from "../state/simd";
 import { CONTROL_DEFAULT, initialiseX87, registerAddress } from "../state/x87";
 import {
   FX_AREA_BYTES,

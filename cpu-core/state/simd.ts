@@ -8,15 +8,6 @@ import { raiseGP, raiseNM, raiseUD } from "../interrupts/raise";
 import { linear } from "./address";
 import { cpu, cpuBase } from "./cpu";
 
-/** Bits of MXCSR that exist; setting another one is #GP. */
-export const MXCSR_MASK: u32 = 0xffff;
-export const MXCSR_DEFAULT: u32 = 0x1f80;
-export const MXCSR_DAZ: u32 = 1 << 6;
-export const MXCSR_MASKS: u32 = 0x3f << 7;
-export const MXCSR_RC: u32 = 3 << 13;
-export const MXCSR_FTZ: u32 = 1 << 15;
-export const MXCSR_PE: u32 = 1 << 5;
-
 /** Address of a vector register. */
 // prettier-ignore
 @inline
