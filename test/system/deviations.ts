@@ -3,6 +3,7 @@
  * text must be accounted for here, and a row for one image that accounts for nothing is refused.
  */
 import { PAGING_DEVIATIONS } from "./deviations_paging.ts";
+import { TASK_DEVIATIONS } from "./deviations_tasks.ts";
 import type { MachineName } from "./machines.ts";
 
 export interface Deviation {
@@ -32,6 +33,7 @@ const RF = 1 << 16;
 
 export const DEVIATIONS: readonly Deviation[] = [
   ...PAGING_DEVIATIONS,
+  ...TASK_DEVIATIONS,
   {
     machine: "qemu",
     image: null,
