@@ -19,6 +19,7 @@ import {
   holdTraps,
   matchInstruction,
 } from "./interrupts/debug";
+import { raiseGP } from "./interrupts/raise";
 import { countEntered, deliver, deliverRaised, Source } from "./interrupts/deliver";
 import { init } from "./interrupts/init";
 import { deliverNmi, isNmiDue } from "./interrupts/nmi";
@@ -27,7 +28,7 @@ import { perform, performHot, performOther } from "./ops/perform";
 import { getThreshold, heat, translateQueue } from "./jit/translate";
 import { cpu, cpuBase } from "./state/cpu";
 import { updateMode } from "./state/mode";
-import { armedBreakpoints, beginInstruction, heldOff, HOLD_STACK } from "./state/stepping";
+import { armedBreakpoints, beginInstruction, heldOff, HOLD_STACK, isVirtualInterruptDue } from "./state/stepping";
 import { endTaskSwitch, isTaskCommitted } from "./state/task";
 import { isExitRequested, takeExit } from "./state/exit";
 
@@ -140,6 +141,7 @@ function step(): void {
     }
   }
   beginInstruction();
+  if (isVirtualInterruptDue()) raiseGP(0);
   // RF lasts for one instruction; those that load it set it again. A fault's image has it set in any case.
   state.rflags = flags & ~FLAG_RF;
   const insn = findInsn();

@@ -5,9 +5,13 @@ import {
   CPU_SEGMENTS,
   CR0_AM,
   CR0_PE,
+  CR4_PVI,
   CR4_SMAP,
+  CR4_VME,
   EFER_LMA,
   FLAG_AC,
+  FLAG_VIF,
+  FLAG_VIP,
   FLAG_VM,
   SEG_CS,
   SEG_SS,
@@ -16,7 +20,7 @@ import {
 } from "../abi/state";
 import { TLB_CHECKED, TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER } from "../mmu/tlb";
 import { cpu, cpuBase } from "./cpu";
-import { hasDataBreakpoints } from "./stepping";
+import { hasDataBreakpoints, setVirtualInterruptDue } from "./stepping";
 
 export const CODE_16: u32 = 0;
 export const CODE_32: u32 = 1;
@@ -40,7 +44,15 @@ export function updateMode(): void {
   const attributes = load<u32>(cpuBase(), CPU_SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_ATTRIBUTES);
   if (isLongMode() && (attributes & ATTRIBUTE_L) != 0) cpu().mode = CODE_64;
   else cpu().mode = (attributes & ATTRIBUTE_DB) != 0 ? CODE_32 : CODE_16;
+  setVirtualInterruptDue(hasVirtualInterrupt());
   cpu().tlbPart = isAlignmentChecked() || hasDataBreakpoints() ? TLB_CHECKED : rightsPart();
+}
+
+/** Whether VIF and VIP are both set in virtual-8086 mode with CR4.VME, or at CPL 3 with CR4.PVI. SDM vol 3B "Virtual Interrupt Handling". */
+function hasVirtualInterrupt(): bool {
+  const flags = cpu().rflags;
+  if ((flags & FLAG_VIP) == 0 || (flags & FLAG_VIF) == 0 || cpu().cpl != 3) return false;
+  return (cpu().cr4 & ((flags & FLAG_VM) != 0 ? CR4_VME : CR4_PVI)) != 0;
 }
 
 /** The TLB part with the rights of the current privilege level. */

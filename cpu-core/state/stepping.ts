@@ -5,6 +5,7 @@
  *     bits 2-3    what was held off before the current one
  *     bits 8-15   L0-3 and G0-3 of DR7: a breakpoint is enabled
  *     bit 16      one of them is a data breakpoint
+ *     bit 17      VIF and VIP are both set where they mean something: the next instruction raises #GP
  *
  * STI holds off interrupts; MOV SS and POP SS hold off interrupts, NMI and debug exceptions and lose the single-step trap that would
  * follow them, so that the stack pointer can be loaded next. SDM vol 3A "Masking Exceptions and Interrupts When Switching
@@ -19,6 +20,7 @@ const CURRENT_SHIFT: u32 = 2;
 const HOLDS: u32 = 15;
 const BREAKPOINTS_SHIFT: u32 = 8;
 const DATA_BREAKPOINTS: u32 = 1 << 16;
+const VIRTUAL_INTERRUPT: u32 = 1 << 17;
 
 /** What is held off at this instruction boundary: HOLD_*. */
 export function heldOff(): u32 {
@@ -56,5 +58,14 @@ export function hasDataBreakpoints(): bool {
 }
 
 export function armBreakpoints(enables: u32, data: bool): void {
-  cpu().stepping = (cpu().stepping & HOLDS) | (enables << BREAKPOINTS_SHIFT) | (data ? DATA_BREAKPOINTS : 0);
+  cpu().stepping = (cpu().stepping & (HOLDS | VIRTUAL_INTERRUPT)) | (enables << BREAKPOINTS_SHIFT) | (data ? DATA_BREAKPOINTS : 0);
+}
+
+/** Whether a virtual interrupt is due: VIF and VIP. */
+export function isVirtualInterruptDue(): bool {
+  return (cpu().stepping & VIRTUAL_INTERRUPT) != 0;
+}
+
+export function setVirtualInterruptDue(due: bool): void {
+  cpu().stepping = due ? cpu().stepping | VIRTUAL_INTERRUPT : cpu().stepping & ~VIRTUAL_INTERRUPT;
 }

@@ -4,6 +4,7 @@
  */
 import { PAGING_DEVIATIONS } from "./deviations_paging.ts";
 import { TASK_DEVIATIONS } from "./deviations_tasks.ts";
+import { VIRTUAL8086_DEVIATIONS } from "./deviations_virtual8086.ts";
 import type { MachineName } from "./machines.ts";
 
 export interface Deviation {
@@ -34,6 +35,7 @@ const RF = 1 << 16;
 export const DEVIATIONS: readonly Deviation[] = [
   ...PAGING_DEVIATIONS,
   ...TASK_DEVIATIONS,
+  ...VIRTUAL8086_DEVIATIONS,
   {
     machine: "qemu",
     image: null,
