@@ -144,4 +144,63 @@ export const DEVIATIONS: readonly Deviation[] = [
     because:
       'QEMU checks code limits at far jumps only. SDM vol 2A "CALL", "IRET", vol 2B "RET", vol 3A "Limit Checking"',
   },
+  {
+    machine: "qemu",
+    image: "gates",
+    checks: /^call gate\/call from cpl [13]\/target type 1[c-f]$/,
+    because:
+      'QEMU goes to the inner ring for conforming code too. SDM vol 3A "Accessing a Code Segment Through a Call Gate"',
+  },
+  {
+    machine: "qemu",
+    image: "gates",
+    checks: /\/SS absent$/,
+    because: 'QEMU raises #TS. SDM vol 2A "CALL", "INT n" (#SS: the new stack segment is not present)',
+  },
+  {
+    machine: "qemu",
+    image: "gates",
+    checks: /\/SS (too small|expand-down, too high)$/,
+    because: 'QEMU checks no limits of the new stack. SDM vol 3A "Limit Checking"',
+  },
+  {
+    machine: "qemu",
+    image: "gates",
+    checks: /^long (call gate|interrupt)\/offset not canonical$/,
+    because: 'QEMU faults at the target. SDM vol 2A "CALL", "INT n" (64-bit mode exceptions)',
+  },
+  {
+    machine: "qemu",
+    image: "gates",
+    checks: /^long interrupt\/(gate DPL 2|absent|interrupt gate of 16 bits|task gate|call gate)$/,
+    because: 'QEMU counts the IDT index in the error code twice. SDM vol 3A "Error Code"',
+  },
+  {
+    machine: "qemu",
+    image: "gates",
+    checks: /^long interrupt\/IST 1 from CPL 0$/,
+    because: 'QEMU loads a null SS though CPL does not change. SDM vol 3A "Stack Switching in IA-32e Mode"',
+  },
+  {
+    machine: "qemu",
+    image: "gates",
+    checks: /^long call gate\/stack not canonical$/,
+    because: 'QEMU saves the wrong RIP. SDM vol 2A "CALL" (64-bit mode exceptions)',
+  },
+  {
+    machine: "bochs",
+    image: "gates",
+    checks: /^long call gate\/stack not canonical$/,
+    sdm: "#SS(0000) +1 fl=00010002 frame=30",
+    because:
+      'Bochs puts the old SS into the error code; the new one is null. SDM vol 3A "Interrupt 12 - Stack Fault Exception (#SS)"',
+  },
+  {
+    machine: "bochs",
+    image: "gates",
+    checks: /^long interrupt\/stack not canonical$/,
+    sdm: "#SS(0000) +1 fl=00010203 frame=30",
+    because:
+      'Bochs puts the old SS into the error code; the new one is null. SDM vol 3A "Interrupt 12 - Stack Fault Exception (#SS)"',
+  },
 ];

@@ -134,6 +134,7 @@ start_trial:
         je start_long
 
 start_protected:
+        lidt [idt32_pointer]
         mov byte [gdt + TSS32 + 5], 0x89        ; available again
         mov ax, TSS32
         ltr ax
