@@ -21,9 +21,9 @@ export function requireCpl0(): void {
   if (cpu().cpl != 0) raiseGP(0);
 }
 
-/** #GP(0) at CPL 3 while CR4.UMIP is set: SGDT, SIDT, SLDT, STR, SMSW. */
+/** #GP(0) above CPL 0 while CR4.UMIP is set: SGDT, SIDT, SLDT, STR, SMSW. */
 export function checkUmip(): void {
-  if ((cpu().cr4 & CR4_UMIP) != 0 && cpu().cpl == 3) raiseGP(0);
+  if ((cpu().cr4 & CR4_UMIP) != 0 && cpu().cpl != 0) raiseGP(0);
 }
 
 export function hlt(): void {

@@ -95,4 +95,30 @@ export const PAGING_DEVIATIONS: readonly Deviation[] = [
     checks: /^flush .*invpcid|^invpcid /,
     because: 'QEMU\'s TCG has no INVPCID. SDM vol 2A "INVPCID"',
   },
+  {
+    machine: "bochs",
+    image: "control",
+    checks: /^umip=1 /,
+    because: "Bochs's model has no UMIP, and says so",
+  },
+  {
+    machine: "qemu",
+    image: "control",
+    checks: /^(cr0|cr4|cr8|efer) /,
+    because:
+      'QEMU keeps reserved bits and checks few combinations. SDM vol 3A "Control Registers", "Initializing IA-32e Mode"',
+  },
+  {
+    machine: "qemu",
+    image: "control",
+    checks: /, mov (from|to) cr[157]$|^lock mov from cr0$/,
+    because:
+      'QEMU looks at the privilege first, and takes LOCK for CR8. SDM vol 2B "MOV - Move to/from Control Registers"',
+  },
+  {
+    machine: "qemu",
+    image: "control",
+    checks: /^fsgsbase=1, wrfsbase not canonical$|^clflush(opt)? /,
+    because: 'QEMU does not check the address. SDM vol 2 "WRFSBASE/WRGSBASE", "CLFLUSH", "CLFLUSHOPT"',
+  },
 ];

@@ -3,21 +3,6 @@
 %include "lib/system.asm"
 %include "lib/tlb.asm"
 
-; A check that a machine could not come back from unless [%1] is set: then its line says so.
-%assign GUARD_NUMBER 0
-%macro guard 2                  ; variable, name of the check
-%assign GUARD_NUMBER GUARD_NUMBER + 1
-        cmp byte [%1], 0
-        jne guarded_ %+ GUARD_NUMBER
-        check {%2}
-        puts "not tried"
-        end_check
-        jmp not_tried_ %+ GUARD_NUMBER
-guarded_ %+ GUARD_NUMBER:
-%endmacro
-%macro end_guard 0
-not_tried_ %+ GUARD_NUMBER:
-%endmacro
 has_pcid:       db 0
 checks_cr3:     db 1
 

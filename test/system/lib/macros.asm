@@ -82,6 +82,22 @@ run_after_ %+ RUN_NUMBER:
         end_check
 %endmacro
 
+; A check that a CPU without the feature could not come back from: unless [%1] is set its line says so.
+%assign GUARD_NUMBER 0
+%macro guard 2                  ; variable, name of the check
+%assign GUARD_NUMBER GUARD_NUMBER + 1
+        cmp byte [%1], 0
+        jne guarded_ %+ GUARD_NUMBER
+        check {%2}
+        puts "not tried"
+        end_check
+        jmp not_tried_ %+ GUARD_NUMBER
+guarded_ %+ GUARD_NUMBER:
+%endmacro
+%macro end_guard 0
+not_tried_ %+ GUARD_NUMBER:
+%endmacro
+
 %macro finish 0
         jmp end_of_checks
 %endmacro
