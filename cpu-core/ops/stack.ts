@@ -73,7 +73,8 @@ export function enter<T>(insn: Insn): void {
   let bp = readReg<u64>(BP);
   sp = place(sp - sizeof<T>(), width);
   put<T>(sp, width, <T>bp);
-  const frame = sp;
+  // With a 16-bit stack the frame pointer has the upper half of ESP.
+  const frame = width == 2 ? (readReg<u64>(SP) & ~0xffff) | sp : sp;
   if (level > 0) {
     for (let i: u32 = 1; i < level; i++) {
       bp = place(bp - sizeof<T>(), width);
@@ -87,9 +88,8 @@ export function enter<T>(insn: Insn): void {
   sp = place(sp - <u64>size, width);
   // ENTER faults if the new top of the stack cannot be written.
   const probe = width == 8 ? sp : linearIn(SEG_SS, <u32>sp, sizeof<T>(), true);
-  checkWritable(probe, 1);
-  // With a 16-bit stack EBP gets the upper half of ESP.
-  writeReg<T>(BP, <T>(width == 2 ? (readReg<u64>(SP) & ~0xffff) | frame : frame));
+  checkWritable(probe, sizeof<T>());
+  writeReg<T>(BP, <T>frame);
   if (width == 8) writeReg<u64>(SP, sp);
   else setStackPointer(<u32>sp);
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { RAM_BASE, STATE_BASE, TLB_BASE } from "../../cpu-core/abi/layout.ts";
+import { RAM_BASE, STATE_BASE } from "../../cpu-core/abi/layout.ts";
 import { EXIT_HLT } from "../../cpu-core/abi/exit.ts";
 import {
   CPU_CPL,
@@ -16,15 +16,12 @@ import {
   CPU_HALTED,
   CPU_IDTR_BASE,
   CPU_IDTR_LIMIT,
-  CPU_MODE,
   CPU_MXCSR,
   CPU_PENDING_TRAPS,
   CPU_REGS,
-  CPU_RFLAGS,
   CPU_RIP,
   CPU_SEGMENTS,
   CPU_STEPPING,
-  CPU_TLB_PART,
   CPU_X87_CONTROL,
   CPU_X87_DP,
   CPU_X87_IP,
@@ -241,7 +238,6 @@ export class Core {
     const bytes = this.#bytes;
     const from = input.bytes;
     bytes.set(from.subarray(INPUT_REGS, INPUT_REGS + 128), STATE_BASE + CPU_REGS);
-    view.setUint32(STATE_BASE + CPU_RFLAGS, input.view.getUint32(INPUT_RFLAGS, true) | 0x202, true);
     view.setUint32(STATE_BASE + CPU_FLAGS_OP, 0, true);
     view.setBigUint64(STATE_BASE + CPU_RIP, BigInt(input.start), true);
     for (let i = 0; i < 6; i++) {
@@ -253,8 +249,6 @@ export class Core {
       this.#setSegment(i, selector, attributes, wide, limit);
     }
     view.setUint32(STATE_BASE + CPU_CPL, 3, true);
-    view.setUint32(STATE_BASE + CPU_MODE, input.mode, true);
-    view.setUint32(STATE_BASE + CPU_TLB_PART, TLB_BASE, true);
     view.setUint32(STATE_BASE + CPU_HALTED, 0, true);
     view.setUint32(STATE_BASE + CPU_STEPPING, 0, true);
     view.setUint32(STATE_BASE + CPU_EVENTS, 0, true);
@@ -274,6 +268,8 @@ export class Core {
     }
     view.setUint32(STATE_BASE + CPU_MXCSR, input.view.getUint32(INPUT_FX + FX_MXCSR, true), true);
     bytes.set(from.subarray(INPUT_FX + FX_XMM, INPUT_FX + FX_XMM + 256), STATE_BASE + CPU_XMM);
+    // With all that depends on CS, CPL and flags.
+    this.#exports.set_rflags(input.view.getUint32(INPUT_RFLAGS, true));
     const window = from.subarray(INPUT_MEMORY, INPUT_MEMORY + MEMORY_BYTES);
     for (let i = 0; i < PAGE; i += MEMORY_BYTES) this.#data.set(window, i);
   }

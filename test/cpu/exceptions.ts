@@ -16,6 +16,7 @@ import {
 } from "./case.ts";
 import { USER_CS } from "./segments.ts";
 import type { Form } from "./forms.ts";
+import { isX87Image } from "./undefined.ts";
 
 /** Forms without cases, by Op. */
 export const LEFT_OUT: readonly { ops: readonly number[]; reason: string }[] = [
@@ -41,13 +42,44 @@ interface Rule {
 const GP = 13;
 const SS = 12;
 const PF = 14;
+const AC = 17;
 
+const XSAVES: readonly number[] = [Op.XSAVE, Op.XSAVEC, Op.XSAVEOPT, Op.XRSTOR];
 /** Whether the memory operand may have to be aligned. */
-const isAligned = (form: Form) =>
-  form.op >= Op.SIMD || [Op.XSAVE, Op.XSAVEC, Op.XSAVEOPT, Op.XRSTOR].includes(form.op);
+const isAligned = (form: Form) => form.op >= Op.SIMD || XSAVES.includes(form.op);
 const hasLock = (input: Input) => [...input.code].includes(0xf0);
 
 const RULES: readonly Rule[] = [
+  {
+    reason: 'SDM vol 3A "Priority Among Concurrent Events": a page fault comes before #AC; on AMD after it',
+    applies: (_form, _input, native, core) => native.trap === AC && core.trap === PF,
+  },
+  {
+    reason:
+      'SDM vol 2 "FXSAVE": "signaling of #AC is not guaranteed and may vary with implementation", else it is #GP',
+    applies: (form, _input, native, core) => isAligned(form) && native.trap === AC && core.trap === GP,
+  },
+  {
+    reason: 'SDM vol 2 "ENTER": the final stack pointer is tried for a page fault; AMD tries it for #AC, too',
+    applies: (form, _input, native, core) =>
+      form.op === Op.ENTER && native.trap === AC && core.trap === NO_TRAP,
+  },
+  {
+    reason: 'SDM vol 2 "MASKMOVQ": bytes are stored; AMD raises #AC for the whole',
+    applies: (form, _input, native, core) =>
+      (form.op === Simd.MASKMOVQ || form.op === Simd.MASKMOVDQU) &&
+      native.trap === AC &&
+      core.trap === NO_TRAP,
+  },
+  {
+    reason:
+      'SDM vol 2 "FIST": an unmasked invalid operation stores nothing, so nothing is misaligned; AMD looks first',
+    applies: (form, _input, native, core) =>
+      form.op === Op.X87 &&
+      /^(fi?sttp|fistp?|fbstp|fstp?)$/.test(form.mnemonic) &&
+      native.trap === AC &&
+      core.trap === NO_TRAP,
+  },
   {
     reason:
       "selector 78H: the limit of Linux's segment there is the number of the processor, so the core has none",
@@ -59,7 +91,7 @@ const RULES: readonly Rule[] = [
       'SDM vol 3A "Priority Among Concurrent Events": whether CALL sees a bad target or a bad stack first is not said',
     applies: (form, _input, native, core) =>
       (form.op === Op.CALL || form.op === Op.CALL_INDIRECT) &&
-      [PF, SS].includes(native.trap) &&
+      [PF, SS, AC].includes(native.trap) &&
       core.trap === GP,
   },
   {
@@ -107,7 +139,10 @@ const RULES: readonly Rule[] = [
     reason:
       'RETF n: SDM vol 2 "RET" checks the selector first; AMD reads the stack beyond the bytes released before that',
     applies: (form, _input, native, core) =>
-      form.op === Op.RET_FAR && form.opcode[0] === 0xca && [PF, SS].includes(native.trap) && core.trap === GP,
+      form.op === Op.RET_FAR &&
+      form.opcode[0] === 0xca &&
+      [PF, SS, AC].includes(native.trap) &&
+      core.trap === GP,
   },
   {
     reason:
@@ -119,22 +154,30 @@ const RULES: readonly Rule[] = [
       [native, core].some((output) => output.u16(OUTPUT_SELECTORS + 2) === USER_CS),
   },
   {
-    reason: 'SDM vol 2 "XRSTOR": which is seen first, a bad header or a bad page, is not said',
+    reason:
+      'SDM vol 2 "XSAVE", "XRSTOR": which is seen first, a bad address or header or a bad page, is not said',
     applies: (form, _input, native, core) =>
-      form.op === Op.XRSTOR && [GP, PF].includes(native.trap) && [GP, PF].includes(core.trap),
+      XSAVES.includes(form.op) && [GP, PF].includes(native.trap) && [GP, PF].includes(core.trap),
   },
   {
     reason:
-      'SDM vol 3A "Priority Among Concurrent Events": which part faults first of two operands of CMPS, or of a far pointer, is not said',
+      'SDM vol 3A "Priority Among Concurrent Events": which part faults first of two operands of CMPS, a far pointer, or an x87 image is not said',
     applies: (form, _input, native, core) =>
-      [Op.CMPS, Op.JMP_FAR_INDIRECT, Op.CALL_FAR_INDIRECT, Op.LOAD_FAR].includes(form.op) &&
-      [GP, SS, PF].includes(native.trap) &&
-      [GP, SS, PF].includes(core.trap),
+      ([Op.CMPS, Op.JMP_FAR_INDIRECT, Op.CALL_FAR_INDIRECT, Op.LOAD_FAR].includes(form.op) ||
+        isX87Image(form)) &&
+      [GP, SS, PF, AC].includes(native.trap) &&
+      [GP, SS, PF, AC].includes(core.trap),
+  },
+  {
+    reason: 'SDM vol 2 "IRET": in which order the frame is read is not said',
+    applies: (form, _input, native, core) =>
+      form.op === Op.IRET && [SS, PF, AC].includes(native.trap) && [SS, PF, AC].includes(core.trap),
   },
   {
     reason:
       'SDM vol 3A "Priority Among Concurrent Events": which of #SS and #GP (not aligned) comes first is not said',
-    applies: (form, _input, native, core) => isAligned(form) && native.trap === GP && core.trap === SS,
+    applies: (form, _input, native, core) =>
+      isAligned(form) && [GP, SS].includes(native.trap) && [GP, SS].includes(core.trap),
   },
 ];
 

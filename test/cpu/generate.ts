@@ -54,6 +54,9 @@ import { fillMemory, fillVectors, fillX87, flavourOf, mxcsr } from "./values.ts"
 const CODE_MIDDLE = 0x800;
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 const FLAG_DF = 0x400;
+const FLAG_NT = 0x4000;
+const FLAG_AC = 0x4_0000;
+const FLAG_ID = 0x20_0000;
 const MAX_TRIES = 30;
 
 /** A case being made. */
@@ -161,6 +164,9 @@ export class Generator {
     for (let i = 0; i < 16; i++) putInteger64(random, view, 8 * i);
     let flags = 0x202 | (random.u32() & 0x8d5);
     if (random.chance(isString(form.op) ? 40 : 10)) flags |= FLAG_DF;
+    if (random.chance(6)) flags |= FLAG_AC;
+    if (random.chance(3)) flags |= FLAG_NT;
+    if (random.chance(20)) flags |= FLAG_ID;
     view.setUint32(INPUT_RFLAGS, flags, true);
     const flavour = flavourOf(form);
     fillMemory(random, input, flavour === "x87" ? "int" : flavour);
@@ -345,7 +351,8 @@ export class Generator {
     const isWrong = classified.op !== form.op && classified.op !== Op.UD && classified.op !== Op.TOO_LONG;
     // A form as common as XCHG has NOP among its encodings.
     if (isWrong && !(form.inOpcode && classified.op === Op.NOP)) return false;
-    if (classified.op === Op.UD && !locked) return false;
+    // Whether what is too long and undefined is #GP or #UD is not said.
+    if (classified.op === Op.UD && (!locked || head.length > 12)) return false;
     const length = classified.op === Op.TOO_LONG ? 16 : classified.length;
     let offset = CODE_MIDDLE + random.below(16);
     if (random.chance(4)) offset = PAGE - 1 - random.below(length);

@@ -116,6 +116,9 @@ function shiftOf(form: Form, input: Input): { bits: number; count: number } {
   return { bits, count: raw & (bits === 64 ? 63 : 31) };
 }
 
+/** FLDENV, FNSTENV, FRSTOR, FNSAVE. */
+export const isX87Image = (form: Form): boolean => /^(fldenv|fnstenv|frstor|fnsave)$/.test(form.mnemonic);
+
 const NOTHING: Tolerance = {};
 
 export function toleranceOf(form: Form, input: Input, _native: Output): Tolerance {
@@ -126,7 +129,7 @@ export function toleranceOf(form: Form, input: Input, _native: Output): Toleranc
     return { flags: flags(bits, count) };
   }
   if (form.op === Op.X87) {
-    if (/^(fldenv|fnstenv|frstor|fnsave)$/.test(form.mnemonic)) return { cr2Bits: -1n };
+    if (isX87Image(form)) return { cr2Bits: -1n };
     const row = X87_UNDEFINED.find(([names]) => names.test(form.mnemonic));
     if (row === undefined) return NOTHING;
     return row[1] === C1 ? { fsw: C1 } : { fsw: row[1], ulps: TRANSCENDENTAL_ULPS };
