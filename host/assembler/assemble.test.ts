@@ -27,6 +27,7 @@ const ENCODINGS: Record<16 | 32 | 64, readonly (readonly [string, string])[]> = 
     ["mov ax, ds", "668cd8"], ["mov ds, ax", "8ed8"], ["mov eax, [0x1000]", "a100100000"], ["jmp 0x10:0x100000", "ea000010001000"],
     ["ltr ax", "0f00d8"], ["push ds", "1e"], ["iret", "cf"], ["rep movsd", "f3a5"], ["mov eax, [ebx+0x80000000]", "8b8300000080"],
     ["mov eax, [eax*2]", "8b0400"], ["and eax, 0xffffffff", "83e0ff"], ["lea eax, [ebx+ecx*8-5]", "8d44cbfb"],
+    ["cmpxchg [ebx], ecx", "0fb10b"],
   ],
   64: [
     ["mov rax, cr3", "0f20d8"], ["mov rax, 0xffffffff81000000", "48c7c000000081"], ["movabs rax, 0x1234567812345678", "48b87856341278563412"],

@@ -63,12 +63,15 @@ export const SIZED_ALIASES: Record<string, { name: string; bits: number }> = {
   leavew: { name: "leave", bits: 16 },
 }; // prettier-ignore
 
+/** Forms of the first 80486, gone since. */
+const OBSOLETE = new Set([Code.Cmpxchg486_rm8_r8, Code.Cmpxchg486_rm16_r16, Code.Cmpxchg486_rm32_r32]);
+
 const codesByMnemonic = new Map<string, Code[]>();
 const formsByMnemonic = new Map<string, readonly Form[]>();
 
 function loadMnemonics(): void {
   for (const code of Object.values(Code)) {
-    if (typeof code !== "number") continue;
+    if (typeof code !== "number" || OBSOLETE.has(code)) continue;
     const instruction = Instruction.create(code);
     const name = Mnemonic[instruction.mnemonic].toLowerCase();
     instruction.free();

@@ -2,6 +2,7 @@
  * Where a reference differs from the SDM, with the SDM's section title. A line in which a reference differs from the recorded
  * text must be accounted for here, and a row for one image that accounts for nothing is refused.
  */
+import { DEBUG_DEVIATIONS } from "./deviations_debug.ts";
 import { PAGING_DEVIATIONS } from "./deviations_paging.ts";
 import { TASK_DEVIATIONS } from "./deviations_tasks.ts";
 import { VIRTUAL8086_DEVIATIONS } from "./deviations_virtual8086.ts";
@@ -15,8 +16,8 @@ export interface Deviation {
   checks: RegExp;
   /** Leaves away what differs: the rest of the line must be equal. Without it: the whole line may differ. */
   alike?: (line: string) => string;
-  /** What is right, behind the name of the check, where Bochs deviates and QEMU does too. */
-  sdm?: string;
+  /** What is right, behind the name of the check, where Bochs deviates and QEMU does too; or how to get it from Bochs's line. */
+  sdm?: string | ((line: string) => string);
   because: string;
 }
 
@@ -33,6 +34,7 @@ function without(name: string, bit: number): (line: string) => string {
 const RF = 1 << 16;
 
 export const DEVIATIONS: readonly Deviation[] = [
+  ...DEBUG_DEVIATIONS,
   ...PAGING_DEVIATIONS,
   ...TASK_DEVIATIONS,
   ...VIRTUAL8086_DEVIATIONS,

@@ -94,6 +94,7 @@ export function composeExpected(image: string, bochs: string, qemu: string): str
       const check = line.slice(0, line.indexOf(": "));
       const row = bochs_rows.find(({ checks }) => line.includes(": ") && checks.test(check));
       if (row === undefined) return line;
+      if (typeof row.sdm === "function") return row.sdm(line);
       if (row.sdm !== undefined) return `${check}: ${row.sdm}`;
       return qemu_lines.get(check) ?? line;
     })
