@@ -46,6 +46,7 @@ import {
 import { fpuArea } from "./process.ts";
 import * as pt from "./regs.ts";
 import type { PtRegs } from "./regs.ts";
+import { emulateVsyscall } from "./vsyscall.ts";
 
 const X86_EFLAGS_TF = 0x100;
 
@@ -141,6 +142,7 @@ function fpuCode(task: Task, vector: number): number {
 function handlePageFault(task: Task, regs: PtRegs, error_code: number): void {
   const { kernel, mm } = task;
   const address = kernel.machine.cpu.cr2;
+  if (address < 0 && error_code & vec.PF_INSTRUCTION && emulateVsyscall(task, regs, address)) return;
   let outcome = VM_FAULT_MAPERR;
   if (mm !== null && address >= 0 && !(error_code & vec.PF_RESERVED)) {
     let access = FAULT_FLAG_READ;
