@@ -49,6 +49,11 @@ export function setOpenDepth(value: u32): void {
   depth = value;
 }
 
+/** A wasm block was opened, or closed, that structure.ts does not know of. */
+export function openInner(change: i32): void {
+  depth += change;
+}
+
 export function atBlock(value: Block): void {
   block = value;
 }

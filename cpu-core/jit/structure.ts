@@ -35,6 +35,7 @@ import {
 import { atBlock, atInsn, exitTo, nextDelta, openDepth, setOpenDepth, storeRip } from "./exits";
 import { becomeDynamic, flagsAreDynamic, knownFlags, setKnownFlags } from "./flags";
 import { callInterpreter } from "./interpret";
+import { dropCaches, knownCaches, setKnownCaches } from "./page_caches";
 import {
   blockOf,
   deltaOf,
@@ -185,11 +186,13 @@ function writeEnding(node: i32): void {
       return;
     case Ending.BRANCH: {
       const known = knownFlags();
+      const caches = knownCaches();
       get(endingLocal);
       open(W.IF, OTHER);
       goTo(node, takenOf(node), targetDelta(block, start));
       close();
       setKnownFlags(known);
+      setKnownCaches(caches);
       goTo(node, fall, next);
       return;
     }
@@ -259,12 +262,16 @@ function writeWithin(node: i32, position: i32): void {
 
 /** Writes `node` and all that it dominates. */
 function writeTree(node: i32): void {
-  if (isMerge(node)) flagsAreDynamic();
+  if (isMerge(node)) {
+    flagsAreDynamic();
+    dropCaches();
+  }
   if (!isHeader(node)) {
     writeWithin(node, <i32>nrNodes - 1);
     return;
   }
   becomeDynamic();
+  dropCaches();
   open(W.LOOP, LOOP_OF | node);
   get(BUDGET);
   i32Const(lengthOf(node));
@@ -280,5 +287,6 @@ function writeTree(node: i32): void {
 export function writeRegion(rip: u64): void {
   entryRip = rip;
   setOpenDepth(0);
+  dropCaches();
   writeTree(0);
 }
