@@ -47,9 +47,11 @@ import {
   isBackward,
   isHeader,
   isMerge,
+  jumpOf,
   lastInsn,
   lengthOf,
   nodeAt,
+  nrJumpsOf,
   nrNodes,
   positionOf,
   takenOf,
@@ -174,12 +176,37 @@ function calleeOf(delta: i32): Block {
   return host == 0 ? changetype<Block>(0) : blockAt(host, CODE_64);
 }
 
+/** Branches to the targets of an indirect jump that are in the region; for any other the code goes on. */
+function writeJumps(node: i32): void {
+  const target = endingLocal;
+  const known = knownFlags();
+  const caches = knownCaches();
+  const count = nrJumpsOf(node);
+  for (let n: u32 = 0; n < count; n++) {
+    const to = jumpOf(node, n);
+    get(target);
+    get(ENTRY_RIP);
+    i64Const(deltaOf(to));
+    emit(W.I64_ADD);
+    emit(W.I64_EQ);
+    open(W.IF, OTHER);
+    goTo(node, to, deltaOf(to));
+    close();
+    setKnownFlags(known);
+    setKnownCaches(caches);
+    setEnding(Ending.INDIRECT);
+  }
+}
+
 function writeEnding(node: i32): void {
   const block = blockOf(node);
   const start = deltaOf(node);
   const fall = fallOf(node);
   const next = <i32>nextDelta;
   const op = <u32>lastInsn(block).code >> 2;
+  // Writing the nodes that follow changes what the backend noted.
+  const target = endingLocal;
+  const isWide = endingIsWide;
   switch (ending) {
     case Ending.FALL:
       goTo(node, fall, next);
@@ -213,7 +240,8 @@ function writeEnding(node: i32): void {
       return;
     }
     case Ending.INDIRECT:
-      storeRipLocal(endingLocal, endingIsWide);
+      if (op == Op.JMP_INDIRECT && isWide) writeJumps(node);
+      storeRipLocal(target, isWide);
       storeAll();
       if (op == Op.RET) {
         emit(W.RETURN);

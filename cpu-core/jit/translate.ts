@@ -33,9 +33,10 @@ import {
 } from "./emit";
 import { writeExit } from "./exits";
 import { flagsAreInState, forgetFlags } from "./flags";
+import { forgetTargets, noteEntry } from "./jump_targets";
 import { loadTlbLocals } from "./memory";
 import { addFunction, beginModule, finishModule, MAX_FUNCTIONS } from "./module";
-import { collect, hostOfCode, lengthOf, nrPages, pageOf } from "./region";
+import { collect, hostOfCode, lastInsn, lengthOf, nrPages, pageOf } from "./region";
 import { forgetRegisters, reloadRegisters } from "./registers";
 import { writeRegion } from "./structure";
 import { forgetVectors, orVectorsRefused } from "./vectors";
@@ -66,6 +67,7 @@ let nrRegions: u32 = 0;
 /** Forgets all translations; the blocks are gone or will be found untranslated. */
 export function dropTranslations(): void {
   for (let i: u32 = 0; i < nrRegions; i++) dropRegion(i);
+  forgetTargets();
   nrRegions = 0;
   nrQueued = 0;
 }
@@ -169,6 +171,7 @@ export function translateQueue(): void {
 
 /** Counts an entry of the block by the interpreter; queues it when it is hot. */
 export function heat(block: Block): void {
+  noteEntry(block, lastInsn(block));
   if (++block.hits != threshold) return;
   if (block.codeMode != CODE_64 || block.host == 0) return;
   queuedBlocks[nrQueued] = <u32>changetype<usize>(block);
