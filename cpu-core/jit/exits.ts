@@ -31,7 +31,7 @@ import {
   storeLocal,
 } from "./emit";
 import { applyOverride, IN_STATE, writeDynamic } from "./flags";
-import { spillRegisters } from "./registers";
+import { allAreDirty, spillRegisters } from "./registers";
 import { W } from "./wasm_opcodes";
 
 /** wasm blocks open around the code being written, within the region's outermost. */
@@ -95,6 +95,7 @@ export function storeRip(delta: i64): void {
 
 /** The end of the region, where exits arrive. */
 export function writeExit(): void {
+  allAreDirty();
   spillRegisters();
   get(FLAGS_KIND);
   i32Const(IN_STATE);

@@ -57,6 +57,7 @@ import {
   takenOf,
   targetDelta,
 } from "./region";
+import { allAreDirty, dirtyRegisters, setDirtyRegisters } from "./registers";
 import { byte } from "./wasm_writer";
 import { Type, W } from "./wasm_opcodes";
 
@@ -64,6 +65,8 @@ import { Type, W } from "./wasm_opcodes";
 const labels: StaticArray<i32> = new StaticArray<i32>(256);
 const LOOP_OF: i32 = 0x1000;
 const OTHER: i32 = 0x2000;
+/** Registers changed on the ways to a merge node that are written already. */
+const dirtyAt: StaticArray<u32> = new StaticArray<u32>(64);
 let entryRip: u64 = 0;
 
 function open(opcode: u32, label: i32): void {
@@ -148,6 +151,7 @@ function goTo(from: i32, to: i32, delta: i32): void {
     branchToLabel(LOOP_OF | to);
   } else if (isMerge(to)) {
     becomeDynamic();
+    dirtyAt[to] |= dirtyRegisters();
     branchToLabel(to);
   } else {
     writeTree(to);
@@ -181,6 +185,7 @@ function writeJumps(node: i32): void {
   const target = endingLocal;
   const known = knownFlags();
   const caches = knownCaches();
+  const dirty = dirtyRegisters();
   const count = nrJumpsOf(node);
   for (let n: u32 = 0; n < count; n++) {
     const to = jumpOf(node, n);
@@ -194,6 +199,7 @@ function writeJumps(node: i32): void {
     close();
     setKnownFlags(known);
     setKnownCaches(caches);
+    setDirtyRegisters(dirty);
     setEnding(Ending.INDIRECT);
   }
 }
@@ -214,12 +220,14 @@ function writeEnding(node: i32): void {
     case Ending.BRANCH: {
       const known = knownFlags();
       const caches = knownCaches();
+      const dirty = dirtyRegisters();
       get(endingLocal);
       open(W.IF, OTHER);
       goTo(node, takenOf(node), targetDelta(block, start));
       close();
       setKnownFlags(known);
       setKnownCaches(caches);
+      setDirtyRegisters(dirty);
       goTo(node, fall, next);
       return;
     }
@@ -293,6 +301,7 @@ function writeTree(node: i32): void {
   if (isMerge(node)) {
     flagsAreDynamic();
     dropCaches();
+    setDirtyRegisters(dirtyAt[node]);
   }
   if (!isHeader(node)) {
     writeWithin(node, <i32>nrNodes - 1);
@@ -300,6 +309,7 @@ function writeTree(node: i32): void {
   }
   becomeDynamic();
   dropCaches();
+  allAreDirty();
   open(W.LOOP, LOOP_OF | node);
   get(BUDGET);
   i32Const(lengthOf(node));
@@ -316,5 +326,6 @@ export function writeRegion(rip: u64): void {
   entryRip = rip;
   setOpenDepth(0);
   dropCaches();
+  for (let i: u32 = 0; i < nrNodes; i++) dirtyAt[i] = 0;
   writeTree(0);
 }
