@@ -87,18 +87,7 @@ function enterTranslation(block: Block): bool {
   forgetJump();
   state.countTranslatedEntries += 1;
   call_indirect<void>(block.translation - 1, cpuBase());
-  if (state.miss != 0) finishMissed();
-  return state.budget != state.entryBudget;
-}
-
-/** Executes the rest of the block in which translated code met what it leaves to the interpreter. */
-function finishMissed(): void {
-  const state = cpu();
-  const block = changetype<Block>(<usize>(state.miss >> 32));
-  const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
-  state.runBlock = first;
-  const end = <u32>execute(<usize>(state.miss & 0xffff_ffff), first + block.nrInsns * INSN_SIZE);
-  state.budget -= <i32>((end - first) / INSN_SIZE);
+  return state.miss != 0 || state.budget != state.entryBudget;
 }
 
 /** Acts on pending events, in the order of SDM vol 3A "Prioritization of Concurrent Events"; CONTINUE, or why run() must return. */
@@ -161,22 +150,32 @@ function step(): void {
   if ((flags & FLAG_TF) != 0 && entered == countEntered() && isTrapped(insn)) holdTraps(DR6_BS);
 }
 
-/** Executes the block at RIP, or its translation. */
+/** Executes the block at RIP, or its translation. There is one call of execute(), so that all of it is one function. */
 // prettier-ignore
 @inline
 function runBlock(): void {
   const state = cpu();
-  const block = findBlock();
-  let nr = block.nrInsns;
+  let block = findBlock();
   const cpl = state.cpl;
-  const first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
+  let first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
+  let from = first;
+  let end: u32 = 0;
   state.entryBudget = state.budget;
   // A region runs nothing while an event is pending: one that cannot be taken now would never let it begin.
   if (block.translation == 0 || state.events != 0 || !enterTranslation(block)) {
     if (getThreshold() != 0) heat(block);
-    if (<i32>nr > state.budget) nr = <u32>state.budget;
+    const nr = <u32>min<i32>(block.nrInsns, state.budget);
+    end = first + nr * INSN_SIZE;
+  } else if (state.miss != 0) {
+    // What translated code leaves to the interpreter, and the rest of that block.
+    block = changetype<Block>(<usize>(state.miss >> 32));
+    first = <u32>changetype<usize>(block) + BLOCK_HEADER_SIZE;
+    from = <u32>state.miss;
+    end = first + block.nrInsns * INSN_SIZE;
+  }
+  if (end != 0) {
     state.runBlock = first;
-    state.budget -= <i32>((<u32>execute(first, first + nr * INSN_SIZE) - first) / INSN_SIZE);
+    state.budget -= <i32>((<u32>execute(from, end) - first) / INSN_SIZE);
   }
   state.insn = 0;
   countRetired(cpl);
