@@ -3,6 +3,7 @@
  * text must be accounted for here, and a row for one image that accounts for nothing is refused.
  */
 import { DEBUG_DEVIATIONS } from "./deviations_debug.ts";
+import { BREAKPOINT_DEVIATIONS } from "./deviations_breakpoints.ts";
 import { PAGING_DEVIATIONS } from "./deviations_paging.ts";
 import { TASK_DEVIATIONS } from "./deviations_tasks.ts";
 import { VIRTUAL8086_DEVIATIONS } from "./deviations_virtual8086.ts";
@@ -35,6 +36,7 @@ const RF = 1 << 16;
 
 export const DEVIATIONS: readonly Deviation[] = [
   ...DEBUG_DEVIATIONS,
+  ...BREAKPOINT_DEVIATIONS,
   ...PAGING_DEVIATIONS,
   ...TASK_DEVIATIONS,
   ...VIRTUAL8086_DEVIATIONS,
