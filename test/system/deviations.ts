@@ -166,8 +166,8 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     machine: "qemu",
     image: "gates",
-    checks: /\/SS (too small|expand-down, too high)$/,
-    because: 'QEMU checks no limits of the new stack. SDM vol 3A "Limit Checking"',
+    checks: /^(call gate|interrupt)\/(SS (too small|expand-down, too high)|offset beyond the limit)$/,
+    because: 'QEMU checks no limits of the new stack and code. SDM vol 3A "Limit Checking"',
   },
   {
     machine: "qemu",
