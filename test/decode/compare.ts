@@ -188,7 +188,11 @@ export class Comparison {
     for (let i = 0, n = iced.opCount; i < n; i++) wants ||= iced.opKind(i) === OpKind.Memory;
     if (name === "XLAT") return this.#implicit(records, at, iced, addressBytes(iced.memoryBase), false);
     if (STRINGS.has(name)) return this.#string(records, at, iced);
-    if (!wants) return has && !name.startsWith("MASKMOV") ? "a memory operand that iced does not see" : null;
+    if (name.startsWith("MASKMOV")) {
+      const address = 2 << ((iced.opKind(0) - OpKind.MemorySegSI) % 3);
+      return this.#implicit(records, at, iced, address, false);
+    }
+    if (!wants) return has ? "a memory operand that iced does not see" : null;
     if (!has) return "no memory operand";
     const base = iced.memoryBase;
     const index = iced.memoryIndex;
