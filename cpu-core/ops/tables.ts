@@ -4,7 +4,7 @@ import { VECTOR_GP, VECTOR_NP } from "../abi/vectors";
 import { Insn, INSN_MEMORY } from "../decode/insn";
 import { Interpreter } from "../interpreter/backend";
 import { raiseGP, raiseWithCode } from "../interrupts/raise";
-import { read, write, writeSystem } from "../mmu/access";
+import { checkWritable, read, write, writeSystem } from "../mmu/access";
 import { isCanonical, linear } from "../state/address";
 import { cpu, readReg, writeReg } from "../state/cpu";
 import { CODE_64, isLongMode } from "../state/mode";
@@ -38,10 +38,12 @@ export function storeTable(insn: Insn, base: u64, limit: u32): void {
   checkUmip();
   if (cpu().mode == CODE_64) {
     const address = linear(insn, 10, true);
+    checkWritable(address, 10);
     write<u16>(address, <u16>limit);
     write<u64>(address + 2, base);
   } else {
     const address = linear(insn, 6, true);
+    checkWritable(address, 6);
     write<u16>(address, <u16>limit);
     write<u32>(address + 2, <u32>base);
   }

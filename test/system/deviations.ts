@@ -52,6 +52,19 @@ export const DEVIATIONS: readonly Deviation[] = [
   },
   {
     machine: "qemu",
+    image: "code",
+    checks: /^limit\//,
+    because: 'QEMU does not check the limit of CS. SDM vol 3A "Limit Checking"',
+  },
+  {
+    machine: "qemu",
+    image: "code",
+    checks: /^page\/data\/.*\/(ADD|XCHG|XADD|CMPXCHG|BTS|SHLD)$/,
+    because:
+      'QEMU reads a destination across two pages before it asks whether it can be written. SDM vol 3A "Page-Fault Exceptions", W/R',
+  },
+  {
+    machine: "qemu",
     image: "exceptions",
     checks: /\/db int1$/,
     because: 'QEMU does not know the opcode F1. SDM vol 2A "INT n/INTO/INT3/INT1"',
