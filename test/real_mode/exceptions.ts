@@ -143,7 +143,12 @@ export const EXCEPTIONS: Exception[] = [
     corrected: (capture) => ({ ...capture, after: { ...capture.after, ip: 0x1_0000 } }),
   },
 
-  // Faults restore what the instruction had changed already.
+  // Faults restore what the instruction had changed already: SP, SI, DI, CX, FLAGS.
+  {
+    section: 'vol 3A "Exception Classifications"',
+    applies: ({ form, exception }) => form === "8F" && exception === VECTOR_GP,
+    vector: VECTOR_GP,
+  },
   {
     section: 'vol 3A "Exception Classifications"',
     applies: ({ form, exception }) => form in STRINGS && exception === VECTOR_GP,
