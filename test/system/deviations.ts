@@ -4,7 +4,7 @@
  */
 import { DEBUG_DEVIATIONS } from "./deviations_debug.ts";
 import { BREAKPOINT_DEVIATIONS } from "./deviations_breakpoints.ts";
-import { PAGING_DEVIATIONS } from "./deviations_paging.ts";
+import { SYSTEM_DEVIATIONS } from "./deviations_system.ts";
 import { PRIVILEGE_DEVIATIONS } from "./deviations_privilege.ts";
 import { TASK_DEVIATIONS } from "./deviations_tasks.ts";
 import { VIRTUAL8086_DEVIATIONS } from "./deviations_virtual8086.ts";
@@ -38,7 +38,7 @@ const RF = 1 << 16;
 export const DEVIATIONS: readonly Deviation[] = [
   ...DEBUG_DEVIATIONS,
   ...BREAKPOINT_DEVIATIONS,
-  ...PAGING_DEVIATIONS,
+  ...SYSTEM_DEVIATIONS,
   ...PRIVILEGE_DEVIATIONS,
   ...TASK_DEVIATIONS,
   ...VIRTUAL8086_DEVIATIONS,

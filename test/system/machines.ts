@@ -88,7 +88,7 @@ async function runBochs(image: Uint8Array): Promise<string> {
         `log: ${join(directory, "log")}`,
         `com1: enabled=1, mode=file, dev=${join(directory, "serial")}`,
         'display_library: rfb, options="timeout=0"',
-        `cpu: model=${BOCHS_CPU}, count=1, ips=${BOCHS_IPS}, reset_on_triple_fault=1`,
+        `cpu: model=${BOCHS_CPU}, count=1, ips=${BOCHS_IPS}, reset_on_triple_fault=1, ignore_bad_msrs=0`,
         "clock: sync=none",
         "panic: action=fatal",
         "",

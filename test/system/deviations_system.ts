@@ -1,4 +1,4 @@
-/** Where a reference differs from the SDM in paging: rows of deviations.ts. */
+/** Where a reference differs from the SDM in paging, control registers and MSRs: rows of deviations.ts. */
 import type { Deviation } from "./deviations.ts";
 
 /** Clears `bit` in the error code of a #PF. */
@@ -19,7 +19,7 @@ const TARGETS = [
   ["paging_32", "80605008"],
 ] as const;
 
-export const PAGING_DEVIATIONS: readonly Deviation[] = [
+export const SYSTEM_DEVIATIONS: readonly Deviation[] = [
   {
     machine: "bochs",
     image: null,
@@ -120,5 +120,40 @@ export const PAGING_DEVIATIONS: readonly Deviation[] = [
     image: "control",
     checks: /^fsgsbase=1, wrfsbase not canonical$|^clflush(opt)? /,
     because: 'QEMU does not check the address. SDM vol 2 "WRFSBASE/WRGSBASE", "CLFLUSH", "CLFLUSHOPT"',
+  },
+  {
+    machine: "bochs",
+    image: "msr",
+    checks: /^wrmsr (fmask|tsc_aux), upper half$/,
+    sdm: "#GP(0000)",
+    because:
+      'Bochs drops reserved bits. SDM vol 2B "WRMSR": #GP(0) for reserved bits; vol 4 "Architectural MSRs"',
+  },
+  {
+    machine: "qemu",
+    image: "msr",
+    checks: /^wrmsr /,
+    because: 'QEMU takes any value, any number and MTRRCAP. SDM vol 2B "WRMSR"',
+  },
+  {
+    machine: "qemu",
+    image: "msr",
+    checks: /^sys(call|ret)/,
+    because:
+      'QEMU follows AMD: SYSCALL and SYSRET outside 64-bit mode, other flags. SDM vol 2B "SYSCALL", "SYSRET"',
+  },
+  {
+    machine: "qemu",
+    image: "msr",
+    checks: /^sys(enter|exit),/,
+    because:
+      'QEMU follows AMD, without SYSENTER in long mode, and takes a null CS of MSR value 3. SDM vol 2B "SYSENTER"',
+  },
+  {
+    machine: "qemu",
+    image: "msr",
+    checks: /^osxsave=0 cpl 3, xsetbv$|^osxsave=1 ts=1, xsave$/,
+    because:
+      'QEMU looks at the privilege before CR4.OSXSAVE, and does not look at CR0.TS. SDM vol 2C "XSETBV", "XSAVE"',
   },
 ];
