@@ -229,7 +229,7 @@ null_pointer: dw 0x3ff, 0, 0
         end_trial
         trial MODE_IN, {%2, "/gp dword at fffd"}
         mov bx, 0xfffd
-        add dword [bx], 1
+        mov eax, [bx]
         end_trial
         trial MODE_IN, {%2, "/gp byte at 10000"}
         mov ebx, 0x10000
