@@ -15,8 +15,7 @@ export interface MachineConfig {
   /** "virtual": time is counted in instructions and a run repeats exactly. */
   clock: "real" | "virtual";
   /**
-   * Whether hot code is translated to WebAssembly: exact, but for now not faster for every program. A number is how often a
-   * block is entered before.
+   * Whether hot code is translated to WebAssembly. A number is how often a block is entered before.
    */
   jit: boolean | number;
 }

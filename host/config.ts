@@ -11,7 +11,10 @@ export const MEMORY_STEP_BYTES = 4 * MiB;
 /** Kernel command line when none is given: messages on the screen and on the serial port, /dev/console is the latter. */
 export const DEFAULT_COMMAND_LINE = "console=tty0 console=ttyS0";
 
-/** Entries of a block before it is translated: translating pays for code that runs for tens of milliseconds. */
+/**
+ * Entries of a block before it is translated. 240 one-shot busybox commands: 5.6 s of processor time interpreted, 2.5 s at 4,000, 2.7 s at
+ * 2,000, 3.1 s at 800, 3.8 s at 200.
+ */
 export const TRANSLATION_THRESHOLD = 4000;
 
 export const DEFAULT_CONFIG: MachineConfig = {
@@ -20,7 +23,7 @@ export const DEFAULT_CONFIG: MachineConfig = {
   initrd: null,
   kernel: null,
   clock: "real",
-  jit: false,
+  jit: true,
 };
 
 /** Fills in the defaults. Throws an Error that a user can read. */

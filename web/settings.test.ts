@@ -41,12 +41,12 @@ describe("loadSettings", () => {
   test("the address wins over the storage, the storage over the defaults", () => {
     const storage = memoryStorage();
     saveSettings({ ...DEFAULT_SETTINGS, memory_mib: 512, clock: "virtual" }, storage);
-    const settings = loadSettings("?m=1G&append=debug+video=800x600&jit", storage, []);
+    const settings = loadSettings("?m=1G&append=debug+video=800x600&nojit", storage, []);
     expect(settings).toEqual({
       ...DEFAULT_SETTINGS,
       memory_mib: 1024,
       clock: "virtual",
-      jit: true,
+      jit: false,
       append: "debug",
       video: "800x600",
     });
@@ -72,7 +72,7 @@ describe("loadSettings", () => {
       append: 'a="b c"&d',
       memory_mib: 64,
       video: "1024x768",
-      jit: true,
+      jit: false,
       autostart: false,
     };
     expect(loadSettings(settingsQuery(settings), null, [])).toEqual(settings);

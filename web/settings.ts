@@ -29,7 +29,7 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = {
   append: DEFAULT_APPEND,
   video: "",
   clock: "real",
-  jit: false,
+  jit: true,
   autostart: true,
 };
 
@@ -153,7 +153,7 @@ export function settingsQuery(settings: Settings): string {
   if (settings.memory_mib !== DEFAULT_SETTINGS.memory_mib) add("m", formatMemory(settings.memory_mib));
   if (settings.video !== "") add("video", settings.video);
   if (settings.clock !== "real") add("clock", settings.clock);
-  if (settings.jit) query.push("jit");
+  if (!settings.jit) query.push("nojit");
   if (!settings.autostart) query.push("off");
   return query.length > 0 ? `?${query.join("&")}` : "";
 }

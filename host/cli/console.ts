@@ -21,7 +21,7 @@ interface ConsoleOptions {
   disk?: string;
   kernel?: string;
   clock: "real" | "virtual";
-  jit?: boolean;
+  nojit?: boolean;
   debugcon?: string;
 }
 
@@ -72,7 +72,7 @@ export async function consoleCommand(options: ConsoleOptions): Promise<void> {
         initrd,
         kernel,
         clock: options.clock,
-        jit: options.jit === true,
+        jit: options.nojit !== true,
       })
       .then(() => {
         if (isTerminal) connectTerminal(machine, () => resolve(0));

@@ -60,8 +60,8 @@ function program(): Command {
     .option("--disk <file>", "disk image, the second disk of the machine")
     .option("--kernel <file>", "bzImage to boot in place of Vitrine's own kernel")
     .addOption(clockOption())
-    .option("--jit", "translate hot code to WebAssembly (helps loops that run for seconds)")
-    .option("--nojit", "interpret everything (the default)")
+    .option("--nojit", "interpret everything: translate no hot code to WebAssembly")
+    .addOption(new Option("--jit").hideHelp())
     .option("--debugcon <file>", "write what the guest sends to port 0xe9 there")
     .action(consoleCommand);
 
@@ -77,8 +77,8 @@ function program(): Command {
     .option("--cwd <directory>", "working directory in the guest")
     .addOption(memoryOption())
     .option("--timeout <seconds>", "end the program after this long", seconds)
-    .option("--jit", "translate hot code to WebAssembly (helps loops that run for seconds)")
-    .option("--nojit", "interpret everything (the default)")
+    .option("--nojit", "interpret everything: translate no hot code to WebAssembly")
+    .addOption(new Option("--jit").hideHelp())
     .addOption(clockOption())
     .option("--stats <file>", "write what the run cost there, JSON")
     .option("--strace [file]", "print system calls on standard error, or into a file")

@@ -33,7 +33,7 @@ export interface RunOptions {
   cwd?: string;
   memory: string;
   timeout?: number;
-  jit?: boolean;
+  nojit?: boolean;
   clock: "real" | "virtual";
   stats?: string;
   /** true or "-": standard error. */
@@ -157,11 +157,11 @@ class RunSession {
         append: guest.commandLine,
         initrd: guest.initrd(archive, init),
         clock: options.clock,
-        jit: options.jit === true,
+        jit: options.nojit !== true,
       });
       if (tracer) machine.kernel?.strace((line) => tracer.line(line));
       const ending = await this.#settled;
-      if (options.stats !== undefined) writeStats(options.stats, this.#stats.report(options.jit === true));
+      if (options.stats !== undefined) writeStats(options.stats, this.#stats.report(options.nojit !== true));
       await machine.powerOff();
       if (ending.message !== "") process.stderr.write(`vitrine: ${ending.message}\n`);
       return ending.status;
