@@ -5,6 +5,8 @@
 import { Simd } from "../../cpu-core/ops/simd_op.ts";
 import { Op } from "../../cpu-core/ops/op.ts";
 import {
+  INPUT_FS_BASE,
+  INPUT_GS_BASE,
   type Input,
   MODE_64,
   NO_TRAP,
@@ -16,7 +18,7 @@ import {
 } from "./case.ts";
 import { USER_CS } from "./segments.ts";
 import type { Form } from "./forms.ts";
-import { isX87Image } from "./undefined.ts";
+import { isX87Image, shiftOf } from "./undefined.ts";
 
 /** Forms without cases, by Op. */
 export const LEFT_OUT: readonly { ops: readonly number[]; reason: string }[] = [
@@ -39,17 +41,92 @@ interface Rule {
   applies(form: Form, input: Input, native: Output, core: Output, found: readonly string[]): boolean;
 }
 
+const UD = 6;
+const NP = 11;
 const GP = 13;
 const SS = 12;
 const PF = 14;
 const AC = 17;
 
 const XSAVES: readonly number[] = [Op.XSAVE, Op.XSAVEC, Op.XSAVEOPT, Op.XRSTOR];
+const isCanonical = (address: bigint) => BigInt.asIntN(48, address) === BigInt.asIntN(64, address);
+/** FLD m80, FSTP m80, FBLD, FBSTP. */
+const isTenBytes = (form: Form) =>
+  form.op === Op.X87 && form.kind === "memory" && [0xdb, 0xdf].includes(form.opcode[0]!) && form.digit >= 4;
 /** Whether the memory operand may have to be aligned. */
 const isAligned = (form: Form) => form.op >= Op.SIMD || XSAVES.includes(form.op);
 const hasLock = (input: Input) => [...input.code].includes(0xf0);
 
 const RULES: readonly Rule[] = [
+  {
+    reason:
+      "selector 78H: the limit of Linux's segment there is the number of the processor, so the core has none",
+    applies: (form, input, _native, core) =>
+      (core.trap === GP && core.u32(OUTPUT_ERROR) === 0x78) ||
+      ([Op.LAR, Op.LSL, Op.VERR, Op.VERW].includes(form.op) &&
+        Array.from({ length: 16 }, (_, i) => input.reg(i)).some((value) => (value & 0xfff8n) === 0x78n)),
+  },
+  {
+    reason:
+      'SDM vol 1 "Canonical Addressing": of the linear address; AMD looks at the address before the base of FS or GS is added, too',
+    applies: (_form, input, native, core) =>
+      input.mode === MODE_64 &&
+      [GP, SS].includes(native.trap) &&
+      core.trap === PF &&
+      [[0x64, INPUT_FS_BASE] as const, [0x65, INPUT_GS_BASE] as const].some(
+        ([prefix, base]) =>
+          input.code.includes(prefix) &&
+          !isCanonical(core.u64(OUTPUT_CR2) - input.view.getBigUint64(base, true)),
+      ),
+  },
+  {
+    reason:
+      'SDM vol 2 "RET", "IRET": in which order the frame is read and checked is not said, and AMD looks beyond it first',
+    applies: (form, _input, native, core) =>
+      (form.op === Op.RET_FAR || form.op === Op.IRET) &&
+      [NP, GP, SS, PF, AC].includes(native.trap) &&
+      [NP, GP, SS, PF, AC].includes(core.trap),
+  },
+  {
+    reason:
+      'SDM vol 3A "Priority Among Concurrent Events": which part faults first of two operands of CMPS, of a far pointer, an 80-bit number or an x87 image is not said',
+    applies: (form, _input, native, core) =>
+      ([Op.CMPS, Op.JMP_FAR_INDIRECT, Op.CALL_FAR_INDIRECT, Op.LOAD_FAR].includes(form.op) ||
+        isX87Image(form) ||
+        isTenBytes(form)) &&
+      [GP, SS, PF, AC].includes(native.trap) &&
+      [GP, SS, PF, AC].includes(core.trap),
+  },
+  {
+    reason:
+      'SDM vol 2 "XSAVE", "XRSTOR": which is seen first, a bad address or header or a bad page, is not said, nor whether what is not asked for is looked at',
+    applies: (form, _input, native, core) =>
+      XSAVES.includes(form.op) && [GP, PF].includes(native.trap) && [GP, PF, NO_TRAP].includes(core.trap),
+  },
+  {
+    reason:
+      'SDM vol 2 "MOVUPS", "MOVDQU": "an alignment-check exception may or may not be generated (depending on processor implementation)"',
+    applies: (form, _input, native, core) =>
+      form.op >= Op.SIMD && form.kind === "memory" && native.trap === AC && core.trap === NO_TRAP,
+  },
+  {
+    reason: 'SDM vol 2 "MOVSXD": with a 16-bit operand it reads a word; AMD reads a doubleword',
+    applies: (form, _input, native, core) =>
+      form.op === Op.MOVSXD && native.trap === PF && core.trap === NO_TRAP,
+  },
+  {
+    reason: 'SDM vol 2 "SHLD": "if the count is greater than the operand size, the result is undefined"',
+    applies: (form, input, native, core) => {
+      const { bits, count } = shiftOf(form, input);
+      return [Op.SHLD, Op.SHRD].includes(form.op) && count > bits && native.trap === core.trap;
+    },
+  },
+  {
+    reason:
+      "an undefined opcode at the end of a page: whether its ModRM byte is fetched before #UD is not said",
+    applies: (_form, _input, native, core) =>
+      native.trap === PF && (native.u32(OUTPUT_ERROR) & 0x10) !== 0 && core.trap === UD,
+  },
   {
     reason: 'SDM vol 3A "Priority Among Concurrent Events": a page fault comes before #AC; on AMD after it',
     applies: (_form, _input, native, core) => native.trap === AC && core.trap === PF,
@@ -82,12 +159,6 @@ const RULES: readonly Rule[] = [
   },
   {
     reason:
-      "selector 78H: the limit of Linux's segment there is the number of the processor, so the core has none",
-    applies: (_form, _input, native, core) =>
-      core.trap === GP && core.u32(OUTPUT_ERROR) === 0x78 && native.trap !== GP,
-  },
-  {
-    reason:
       'SDM vol 3A "Priority Among Concurrent Events": whether CALL sees a bad target or a bad stack first is not said',
     applies: (form, _input, native, core) =>
       (form.op === Op.CALL || form.op === Op.CALL_INDIRECT) &&
@@ -112,16 +183,6 @@ const RULES: readonly Rule[] = [
       found.every((line) => /^(fsw|tags|st\d):/.test(line)),
   },
   {
-    reason:
-      'SDM vol 1 "Canonical Addressing": of the linear address; AMD looks at the address before the base of FS or GS is added, too',
-    applies: (_form, input, native, core) =>
-      input.mode === MODE_64 &&
-      [0x64, 0x65].some((prefix) => input.code.includes(prefix)) &&
-      [GP, SS].includes(native.trap) &&
-      core.trap === PF &&
-      core.u64(OUTPUT_CR2) >> 47n !== 0n,
-  },
-  {
     reason: 'SDM vol 2 "PREFETCHW": with a register 0F 0D is a NOP; AMD #UD',
     applies: (form, _input, native) =>
       form.opcode[1] === 0x0d && form.kind === "register" && native.trap === 6,
@@ -137,41 +198,12 @@ const RULES: readonly Rule[] = [
   },
   {
     reason:
-      'RETF n: SDM vol 2 "RET" checks the selector first; AMD reads the stack beyond the bytes released before that',
-    applies: (form, _input, native, core) =>
-      form.op === Op.RET_FAR &&
-      form.opcode[0] === 0xca &&
-      [PF, SS, AC].includes(native.trap) &&
-      core.trap === GP,
-  },
-  {
-    reason:
       'SDM vol 2 "CALL", "RET": the stack is used as it was; AMD uses it by the rules of 64-bit mode when that is entered',
     applies: (form, input, native, core) =>
       (form.op === Op.CALL_FAR_INDIRECT || form.op === Op.RET_FAR) &&
       input.mode !== MODE_64 &&
       (input.selector(SS_REGISTER) & 4) !== 0 &&
       [native, core].some((output) => output.u16(OUTPUT_SELECTORS + 2) === USER_CS),
-  },
-  {
-    reason:
-      'SDM vol 2 "XSAVE", "XRSTOR": which is seen first, a bad address or header or a bad page, is not said',
-    applies: (form, _input, native, core) =>
-      XSAVES.includes(form.op) && [GP, PF].includes(native.trap) && [GP, PF].includes(core.trap),
-  },
-  {
-    reason:
-      'SDM vol 3A "Priority Among Concurrent Events": which part faults first of two operands of CMPS, a far pointer, or an x87 image is not said',
-    applies: (form, _input, native, core) =>
-      ([Op.CMPS, Op.JMP_FAR_INDIRECT, Op.CALL_FAR_INDIRECT, Op.LOAD_FAR].includes(form.op) ||
-        isX87Image(form)) &&
-      [GP, SS, PF, AC].includes(native.trap) &&
-      [GP, SS, PF, AC].includes(core.trap),
-  },
-  {
-    reason: 'SDM vol 2 "IRET": in which order the frame is read is not said',
-    applies: (form, _input, native, core) =>
-      form.op === Op.IRET && [SS, PF, AC].includes(native.trap) && [SS, PF, AC].includes(core.trap),
   },
   {
     reason:

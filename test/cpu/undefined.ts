@@ -90,7 +90,7 @@ function isNear(a: string, b: string): boolean {
 }
 
 /** Bits of the operand, and the count of a shift, as masked. */
-function shiftOf(form: Form, input: Input): { bits: number; count: number } {
+export function shiftOf(form: Form, input: Input): { bits: number; count: number } {
   const last = form.opcode[form.opcode.length - 1]!;
   const { code } = input;
   let operand16 = false;
