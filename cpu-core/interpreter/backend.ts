@@ -200,6 +200,7 @@ export class Interpreter {
     if (sizeof<T>() == 8) cpu().rip = <u64>target;
     else branchTo(<u32>target, sizeof<T>() == 4 ? 2 : 1);
   }
+  /** QUIRK: a relative branch of 64-bit code to an address that is not canonical faults where it arrives, not at the branch. */
   @inline checkJump(insn: Insn): void {
     if ((insn.code & 3) != 3) checkNear(<u32>cpu().rip + <u32>insn.imm, insn.code & 3);
   }
