@@ -222,4 +222,10 @@ export const DEVIATIONS: readonly Deviation[] = [
     because:
       'Bochs puts the old SS into the error code; the new one is null. SDM vol 3A "Interrupt 12 - Stack Fault Exception (#SS)"',
   },
+  {
+    machine: "qemu",
+    image: "limits",
+    checks: /./,
+    because: 'QEMU checks no limits of data and stacks. SDM vol 3A "Limit Checking"',
+  },
 ];
