@@ -133,7 +133,7 @@ export class DeviceTimer {
 export class Timeline {
   readonly #timers: DeviceTimer[] = [];
   #next_ns = Infinity;
-  /** Called when the earliest deadline moved forward in time while the CPU runs: its budget is then too long. */
+  /** Called when the earliest deadline comes earlier than expected while the CPU runs: its budget is then too long. */
   onEarlier: () => void = () => undefined;
 
   constructor(readonly clock: Clock) {}
@@ -168,6 +168,11 @@ export class Timeline {
       due.expire();
       this.#update();
     }
+  }
+
+  /** Device time passed while the CPU executes an instruction: what is due now does not wait for the end of its budget. */
+  passed(): void {
+    if (this.clock.isVirtual && this.#next_ns <= this.clock.now_ns()) this.onEarlier();
   }
 
   #update(): void {

@@ -5,17 +5,12 @@
  */
 import type { Core } from "./core.ts";
 
-/**
- * Slots that the core's table grows by, once: in some engines growing costs time for every module that imports it. As many
- * as the core links regions before it unlinks them all (cpu-core/jit/translate.ts), and a module's worth.
- */
-const SLOTS = 4096 + 16;
+/** Slots that the core's table grows by: growing costs time for every module that imports it. */
+const TABLE_STEP = 1024;
 
 export class JitLinker {
   readonly #imports: WebAssembly.ModuleImports;
-  /** Slots before it are the core's own. */
-  readonly #first: number;
-  #next: number;
+  #next = 0;
 
   constructor(readonly core: Core) {
     this.#imports = {
@@ -23,7 +18,7 @@ export class JitLinker {
       memory: core.memory,
       table: core.exports.table,
     };
-    this.#first = this.#next = core.exports.table.length;
+    this.#next = core.exports.table.length;
   }
 
   /**
@@ -38,7 +33,7 @@ export class JitLinker {
     try {
       const module = new WebAssembly.Module(bytes);
       instance = new WebAssembly.Instance(module, { env: this.#imports });
-      if (table.length === this.#first) table.grow(SLOTS);
+      if (first + nr_functions > table.length) table.grow(TABLE_STEP);
     } catch (error) {
       // Only exhaustion is an expected failure; a module the engine rejects is a bug of the translator.
       if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError) throw error;
@@ -47,12 +42,5 @@ export class JitLinker {
     this.#next += nr_functions;
     for (let n = 0; n < nr_functions; n++) table.set(first + n, instance.exports[`f${n}`] as () => void);
     return first;
-  }
-
-  /** Frees all slots: the modules are garbage then. */
-  unlink(): void {
-    const { table } = this.core.exports;
-    for (let slot = this.#first; slot < this.#next; slot++) table.set(slot, null);
-    this.#next = this.#first;
   }
 }

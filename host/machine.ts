@@ -220,8 +220,15 @@ export class Machine implements MachineApi {
     const { assets } = this;
     const random32 = config.clock === "virtual" ? seededEntropy(1) : hostEntropy();
     const core: Core = new Core(assets.core, config.memory_bytes, {
-      portRead: (port, size) => ports.read(port, size),
-      portWrite: (port, size, value) => ports.write(port, size, value),
+      portRead: (port, size) => {
+        const value = ports.read(port, size);
+        timeline.passed();
+        return value;
+      },
+      portWrite: (port, size, value) => {
+        ports.write(port, size, value);
+        timeline.passed();
+      },
       mmioRead: (pa, size) => memory_bus.read(pa, size),
       mmioWrite: (pa, size, value) => memory_bus.write(pa, size, value),
       interruptAcknowledge: () => apic.acknowledge(),

@@ -31,7 +31,7 @@ import {
   storeLocal,
 } from "./emit";
 import { applyOverride, IN_STATE, writeDynamic } from "./flags";
-import { allAreDirty, spillRegisters } from "./registers";
+import { spillRegisters } from "./registers";
 import { W } from "./wasm_opcodes";
 
 /** wasm blocks open around the code being written, within the region's outermost. */
@@ -47,11 +47,6 @@ export function openDepth(): u32 {
 }
 export function setOpenDepth(value: u32): void {
   depth = value;
-}
-
-/** A wasm block was opened, or closed, that structure.ts does not know of. */
-export function openInner(change: i32): void {
-  depth += change;
 }
 
 export function atBlock(value: Block): void {
@@ -95,7 +90,6 @@ export function storeRip(delta: i64): void {
 
 /** The end of the region, where exits arrive. */
 export function writeExit(): void {
-  allAreDirty();
   spillRegisters();
   get(FLAGS_KIND);
   i32Const(IN_STATE);

@@ -28,8 +28,7 @@ import {
   tee,
   TLB_PART,
 } from "./emit";
-import { exitAtMiss, openInner } from "./exits";
-import { addendLocal, cacheFor, holds, isWritable, noteFilled, pageLocal } from "./page_caches";
+import { exitAtMiss } from "./exits";
 import { registerLocal } from "./registers";
 import { byte } from "./wasm_writer";
 import { V, W } from "./wasm_opcodes";
@@ -97,8 +96,8 @@ export function linearLocal(insn: Insn, nextDelta: i64): u32 {
   return keep<u64>();
 }
 
-/** Looks `va` up in the TLB and fills the cache; leaves the region if the TLB does not have it. */
-function lookUp(va: u32, bytes: u32, tag: usize, cache: u32): void {
+/** Looks `va` up for an access of `bytes` bytes; leaves the region if the TLB does not have it. */
+function lookUp(va: u32, bytes: u32, tag: usize): u32 {
   const entry = newI32();
   get(va);
   i64Const(12 - ENTRY_SHIFT);
@@ -117,43 +116,21 @@ function lookUp(va: u32, bytes: u32, tag: usize, cache: u32): void {
   }
   i64Const(~0xfff);
   emit(W.I64_AND);
-  tee(pageLocal(cache));
   get(GENERATION);
   emit(W.I64_OR);
   emit(W.I64_NE);
   ifVoid();
   exitAtMiss(1);
   emit(W.END);
-  get(entry);
-  memoryOp(W.I32_LOAD, <u32>ADDEND);
-  set(addendLocal(cache));
+  return entry;
 }
 
-/**
- * Puts where `va` lies in linear memory on the wasm stack, for an access of `bytes` bytes; `base` is the register that the
- * address comes from.
- */
-function pushPlace(va: u32, bytes: u32, forWrite: bool, base: u32): void {
-  const cache = cacheFor(base);
-  if (holds(cache, forWrite)) {
-    get(va);
-    get(pageLocal(cache));
-    emit(W.I64_XOR);
-    i64Const(0x1000 - bytes);
-    emit(W.I64_GT_U);
-    ifVoid();
-    // What is known of the cache stays true.
-    openInner(1);
-    lookUp(va, bytes, isWritable(cache) ? TAG_WRITE : TAG_READ, cache);
-    openInner(-1);
-    emit(W.END);
-  } else {
-    lookUp(va, bytes, forWrite ? TAG_WRITE : TAG_READ, cache);
-    noteFilled(cache, forWrite);
-  }
+/** Puts where `va` lies in linear memory on the wasm stack. */
+function pushPlace(va: u32, entry: u32): void {
   get(va);
   emit(W.I32_WRAP_I64);
-  get(addendLocal(cache));
+  get(entry);
+  memoryOp(W.I32_LOAD, <u32>ADDEND);
   emit(W.I32_ADD);
 }
 
@@ -169,8 +146,9 @@ function storeOp<T>(): u32 {
 }
 
 /** Loads a T from linear address `va`. */
-export function loadLocal<T>(va: u32, base: u32): u32 {
-  pushPlace(va, sizeof<T>(), false, base);
+export function loadLocal<T>(va: u32): u32 {
+  const entry = lookUp(va, sizeof<T>(), TAG_READ);
+  pushPlace(va, entry);
   memoryOp(loadOp<T>(), 0);
   return keep<T>();
 }
@@ -187,9 +165,10 @@ function requireAligned(va: u32): void {
 }
 
 /** Loads 16 bytes. */
-export function loadVector(va: u32, base: u32, isAligned: bool): u32 {
+export function loadVector(va: u32, isAligned: bool): u32 {
   if (isAligned) requireAligned(va);
-  pushPlace(va, 16, false, base);
+  const entry = lookUp(va, 16, TAG_READ);
+  pushPlace(va, entry);
   simd(V.LOAD);
   byte(0);
   byte(0);
@@ -197,9 +176,10 @@ export function loadVector(va: u32, base: u32, isAligned: bool): u32 {
 }
 
 /** Stores 16 bytes. */
-export function storeVectorValue(va: u32, base: u32, value: u32, isAligned: bool): void {
+export function storeVectorValue(va: u32, value: u32, isAligned: bool): void {
   if (isAligned) requireAligned(va);
-  pushPlace(va, 16, true, base);
+  const entry = lookUp(va, 16, TAG_WRITE);
+  pushPlace(va, entry);
   get(value);
   simd(V.STORE);
   byte(0);
@@ -207,22 +187,25 @@ export function storeVectorValue(va: u32, base: u32, value: u32, isAligned: bool
 }
 
 /** Loads an f32 or f64. */
-export function loadFloat<T>(va: u32, base: u32): u32 {
-  pushPlace(va, sizeof<T>(), false, base);
+export function loadFloat<T>(va: u32): u32 {
+  const entry = lookUp(va, sizeof<T>(), TAG_READ);
+  pushPlace(va, entry);
   memoryOp(sizeof<T>() == 8 ? W.F64_LOAD : W.F32_LOAD, 0);
   return keepFloat<T>();
 }
 
 /** Stores a T at linear address `va`. */
-export function storeValue<T>(va: u32, base: u32, value: u32): void {
-  pushPlace(va, sizeof<T>(), true, base);
+export function storeValue<T>(va: u32, value: u32): void {
+  const entry = lookUp(va, sizeof<T>(), TAG_WRITE);
+  pushPlace(va, entry);
   get(value);
   memoryOp(storeOp<T>(), 0);
 }
 
 /** Loads for a read-modify-write: PLACE is then where to store. */
-export function loadUpdateLocal<T>(va: u32, base: u32): u32 {
-  pushPlace(va, sizeof<T>(), true, base);
+export function loadUpdateLocal<T>(va: u32): u32 {
+  const entry = lookUp(va, sizeof<T>(), TAG_WRITE);
+  pushPlace(va, entry);
   tee(PLACE);
   memoryOp(loadOp<T>(), 0);
   return keep<T>();

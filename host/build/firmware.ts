@@ -17,10 +17,26 @@ import {
 const BIOS_SEGMENT_BYTES = 0x10000;
 const FIRMWARE_DIRECTORY = "host/firmware";
 
+/** Tables of tables.asm: from label `name` to `name`_end, and the byte that makes the sum of all 0. */
+const CHECKSUMS = [
+  { name: "rsdp", offset: 8 },
+  { name: "rsdt", offset: 9 },
+  { name: "fadt", offset: 9 },
+  { name: "dsdt", offset: 9 },
+  { name: "madt", offset: 9 },
+  { name: "mp_floating", offset: 10 },
+  { name: "mp_table", offset: 7 },
+] as const;
+
 /** The system ROM: segment F000 in its last 64 KiB, the rest empty (all ones, as an erased flash chip). `root`: the repository. */
 export function buildFirmware(root: string): Uint8Array {
-  const { bytes } = assembleFile(join(root, FIRMWARE_DIRECTORY, "bios.asm"));
+  const { bytes, symbols } = assembleFile(join(root, FIRMWARE_DIRECTORY, "bios.asm"));
   if (bytes.length !== BIOS_SEGMENT_BYTES) throw new Error(`BIOS is ${bytes.length} bytes long, not 64 KiB`);
+  for (const { name, offset } of CHECKSUMS) {
+    const start = symbols[name];
+    const sum = bytes.subarray(start, symbols[`${name}_end`]).reduce((total, byte) => total + byte, 0);
+    bytes[start + offset] = -sum;
+  }
   const rom = new Uint8Array(ROM_SIZE).fill(0xff);
   rom.set(bytes, ROM_SIZE - BIOS_SEGMENT_BYTES);
   return rom;

@@ -110,8 +110,10 @@ describe("errors", () => {
     expect(read(reg.ESR)).toBe(0);
     expect(esr()).toBe(reg.RECEIVE_ILLEGAL_VECTOR);
     expect(esr()).toBe(0);
-    write(reg.ICR, (1 << 18) | 0x0e);
+    write(reg.ICR, 0x0e);
     expect(esr()).toBe(reg.SEND_ILLEGAL_VECTOR);
+    write(reg.ICR, (1 << 18) | 0x0e);
+    expect(esr()).toBe(reg.SEND_ILLEGAL_VECTOR | reg.RECEIVE_ILLEGAL_VECTOR);
   });
 
   test("registers that are not there", () => {

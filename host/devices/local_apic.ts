@@ -328,7 +328,11 @@ export class LocalApic implements InterruptTarget, MmioDevice {
     const shorthand = (icr >> 18) & 3;
     const fixed = mode === FIXED || mode === LOWEST_PRIORITY;
     this.counters.ipis++;
-    if (fixed && vector < FIRST_LEGAL_VECTOR) return this.#error(SEND_ILLEGAL_VECTOR);
+    if (fixed && vector < FIRST_LEGAL_VECTOR) {
+      this.#error(SEND_ILLEGAL_VECTOR);
+      if (shorthand === SELF) this.#error(RECEIVE_ILLEGAL_VECTOR);
+      return;
+    }
     if (mode === INIT && icr & ICR_LEVEL && !(icr & ICR_ASSERT)) return;
     if (mode === EXTINT || mode === 3) return; // reserved
     switch (shorthand) {

@@ -5,7 +5,8 @@
  * INTA cycle (`acknowledge`). The pin is LINT0 of the local APIC (local_apic.ts), which passes request and INTA cycle on in
  * virtual wire mode, and pin 0 of the I/O APIC. Ports: offset 0 command, 1 data, on each chip; the edge/level control
  * register (ELCR) of the later chip sets is a third device. Source: Intel 8259A datasheet (1988); 82371AB datasheet "ELCR1,
- * ELCR2". QUIRK: only 8086 mode exists, the MCS-80 vectors do not.
+ * ELCR2". QUIRK: only 8086 mode exists, the MCS-80 vectors do not; INT falls with a request that is withdrawn, so
+ * that the default IR7 comes only if the CPU was already acknowledging.
  */
 import type { PortDevice } from "../bus.ts";
 

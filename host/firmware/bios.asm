@@ -18,6 +18,7 @@
 %include "disk.asm"
 %include "system.asm"
 %include "boot.asm"
+%include "tables.asm"
 
         times 0xfff0 - ($ - $$) db 0xff
 ; FFFF:0000, physical FFFFFFF0: the first instruction of all.

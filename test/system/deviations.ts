@@ -8,6 +8,7 @@ import { SYSTEM_DEVIATIONS } from "./deviations_system.ts";
 import { PRIVILEGE_DEVIATIONS } from "./deviations_privilege.ts";
 import { TASK_DEVIATIONS } from "./deviations_tasks.ts";
 import { VIRTUAL8086_DEVIATIONS } from "./deviations_virtual8086.ts";
+import { INTERRUPT_DEVIATIONS } from "./deviations_interrupts.ts";
 import type { MachineName } from "./machines.ts";
 
 export interface Deviation {
@@ -36,6 +37,7 @@ function without(name: string, bit: number): (line: string) => string {
 const RF = 1 << 16;
 
 export const DEVIATIONS: readonly Deviation[] = [
+  ...INTERRUPT_DEVIATIONS,
   ...DEBUG_DEVIATIONS,
   ...BREAKPOINT_DEVIATIONS,
   ...SYSTEM_DEVIATIONS,
