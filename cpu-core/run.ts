@@ -207,8 +207,10 @@ function runPortions(budget: i32): u32 {
       if (exit != CONTINUE) return exit;
     }
     if (state.halted != 0) return EXIT_HLT;
-    if (state.budget < MIN_PORTION && state.reserve != 0) refill();
-    if (state.budget <= 0) return EXIT_BUDGET;
+    if (state.budget < MIN_PORTION) {
+      if (state.reserve != 0) refill();
+      if (state.budget <= 0) return EXIT_BUDGET;
+    }
     if (((state.rflags & (FLAG_TF | FLAG_RF)) | state.stepping) != 0) step();
     else runBlock();
     if (isExitRequested()) return takeExit();

@@ -157,8 +157,10 @@ export class Interpreter {
   @inline setFlags<T>(kind: u32, a: T, b: T, result: T): void {
     const state = cpu();
     state.flagsOp = kind;
-    state.flagsA = wide<T>(a);
-    state.flagsB = wide<T>(b);
+    if (kind != FlagsOf.LOGIC) {
+      state.flagsA = wide<T>(a);
+      state.flagsB = wide<T>(b);
+    }
     state.flagsResult = wide<T>(result);
   }
   @inline keepCarry(): void {

@@ -5,6 +5,7 @@
 import { Simd } from "../../cpu-core/ops/simd_op.ts";
 import { Op } from "../../cpu-core/ops/op.ts";
 import {
+  FX_MXCSR,
   INPUT_FS_BASE,
   INPUT_GS_BASE,
   type Input,
@@ -12,6 +13,7 @@ import {
   NO_TRAP,
   OUTPUT_CR2,
   OUTPUT_ERROR,
+  OUTPUT_FX,
   OUTPUT_SELECTORS,
   type Output,
   SS as SS_REGISTER,
@@ -47,6 +49,10 @@ const GP = 13;
 const SS = 12;
 const PF = 14;
 const AC = 17;
+
+const RSP = 4;
+/** Bit of a page fault's error code: an instruction fetch. */
+const FETCH = 0x10;
 
 const XSAVES: readonly number[] = [Op.XSAVE, Op.XSAVEC, Op.XSAVEOPT, Op.XRSTOR];
 const isCanonical = (address: bigint) => BigInt.asIntN(48, address) === BigInt.asIntN(64, address);
@@ -89,9 +95,11 @@ const RULES: readonly Rule[] = [
   },
   {
     reason:
-      'SDM vol 3A "Priority Among Concurrent Events": which part faults first of two operands of CMPS, of a far pointer, an 80-bit number or an x87 image is not said',
+      'SDM vol 3A "Priority Among Concurrent Events": which part faults first of two operands of CMPS, of a far pointer, an 80-bit number or an image of the FPU is not said',
     applies: (form, _input, native, core) =>
       ([Op.CMPS, Op.JMP_FAR_INDIRECT, Op.CALL_FAR_INDIRECT, Op.LOAD_FAR].includes(form.op) ||
+        form.op === Simd.FXSAVE ||
+        form.op === Simd.FXRSTOR ||
         isX87Image(form) ||
         isTenBytes(form)) &&
       [GP, SS, PF, AC].includes(native.trap) &&
@@ -125,7 +133,7 @@ const RULES: readonly Rule[] = [
     reason:
       "an undefined opcode at the end of a page: whether its ModRM byte is fetched before #UD is not said",
     applies: (_form, _input, native, core) =>
-      native.trap === PF && (native.u32(OUTPUT_ERROR) & 0x10) !== 0 && core.trap === UD,
+      native.trap === PF && (native.u32(OUTPUT_ERROR) & FETCH) !== 0 && core.trap === UD,
   },
   {
     reason: 'SDM vol 3A "Priority Among Concurrent Events": a page fault comes before #AC; on AMD after it',
@@ -170,7 +178,8 @@ const RULES: readonly Rule[] = [
     applies: (form, _input, native, core, found) =>
       (form.op === Simd.MASKMOVQ || form.op === Simd.MASKMOVDQU) &&
       native.trap !== NO_TRAP &&
-      core.trap === NO_TRAP &&
+      // What follows may lie in the next page.
+      (core.trap === NO_TRAP || (core.u32(OUTPUT_ERROR) & FETCH) !== 0) &&
       !found.some((line) => line.startsWith("memory")),
   },
   {
@@ -181,6 +190,24 @@ const RULES: readonly Rule[] = [
       native.trap !== NO_TRAP &&
       core.trap === native.trap &&
       found.every((line) => /^(fsw|tags|st\d):/.test(line)),
+  },
+  {
+    reason:
+      'SDM vol 3A "Exception Classifications": a fault leaves the state as it was; AMD keeps what POPA had popped before it',
+    applies: (form, _input, native, core, found) =>
+      form.op === Op.POPA &&
+      native.trap !== NO_TRAP &&
+      core.trap === native.trap &&
+      found.every((line) => /^r(di|si|bp|bx|dx|cx|ax):/.test(line)),
+  },
+  {
+    reason:
+      'SDM vol 1 "MXCSR Control and Status Register": bits 16 to 31 are reserved; AMD has a mask of misalignment in bit 17',
+    applies: (form, _input, native, core) =>
+      (form.op === Simd.LDMXCSR || form.op === Simd.FXRSTOR || form.op === Op.XRSTOR) &&
+      native.trap === NO_TRAP &&
+      core.trap === GP &&
+      (native.u32(OUTPUT_FX + FX_MXCSR) & (1 << 17)) !== 0,
   },
   {
     reason: 'SDM vol 2 "PREFETCHW": with a register 0F 0D is a NOP; AMD #UD',
@@ -198,12 +225,16 @@ const RULES: readonly Rule[] = [
   },
   {
     reason:
-      'SDM vol 2 "CALL", "RET": the stack is used as it was; AMD uses it by the rules of 64-bit mode when that is entered',
+      'SDM vol 2 "CALL", "RET": the stack is used as it was; AMD uses it by the rules of the mode that is entered',
     applies: (form, input, native, core) =>
-      (form.op === Op.CALL_FAR_INDIRECT || form.op === Op.RET_FAR) &&
-      input.mode !== MODE_64 &&
-      (input.selector(SS_REGISTER) & 4) !== 0 &&
-      [native, core].some((output) => output.u16(OUTPUT_SELECTORS + 2) === USER_CS),
+      input.mode === MODE_64
+        ? form.op === Op.CALL_FAR_INDIRECT &&
+          core.trap === SS &&
+          !isCanonical(input.reg(RSP)) &&
+          native.u16(OUTPUT_SELECTORS + 2) !== USER_CS
+        : (form.op === Op.CALL_FAR_INDIRECT || form.op === Op.RET_FAR) &&
+          (input.selector(SS_REGISTER) & 4) !== 0 &&
+          [native, core].some((output) => output.u16(OUTPUT_SELECTORS + 2) === USER_CS),
   },
   {
     reason:
