@@ -9,7 +9,7 @@ import { disassociateCtty } from "../drivers/tty/tty_jobctrl.ts";
 import { panic } from "../lib/panic.ts";
 import { putUser32 } from "../mm/usercopy.ts";
 import { exitRobustList, futexWakeAddress } from "../sched/futex.ts";
-import { SIGCHLD, SIGCONT, SIGHUP, CLD_DUMPED, CLD_EXITED, CLD_KILLED } from "../uapi/signal.ts";
+import { NSIG, SIGCHLD, SIGCONT, SIGHUP, CLD_DUMPED, CLD_EXITED, CLD_KILLED } from "../uapi/signal.ts";
 import { ignoresChildren } from "./signal_syscalls.ts";
 import {
   flushPending,
@@ -124,7 +124,8 @@ function notifyParentExit(leader: Task): void {
     if (sig === SIGCHLD && ignoresChildren(parent)) {
       autoreap = true;
       if (parent.sighand.action[SIGCHLD].handler !== 1) sendSignal(parent, sig, info);
-    } else {
+    } else if (sig <= NSIG) {
+      // clone(2) takes any byte for it; what is no signal is not sent.
       sendSignal(parent, sig, info);
     }
   } else {

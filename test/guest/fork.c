@@ -267,6 +267,17 @@ static void inherited(void) {
   CHECK(SYS(alarm, 0) > 90);
 }
 
+/* clone(2) takes any byte as the exit signal: one that is no signal is not sent, and only __WALL and __WCLONE see the child. */
+static void no_signal(void) {
+  SECTION("exit signal that is none");
+  int pid = SYS(clone, 200, 0, 0, 0, 0);
+  if (pid == 0) exit_group(3);
+  int status = 0;
+  CHECK_EQ(SYS(wait4, pid, &status, 0, 0), -ECHILD);
+  CHECK_EQ(SYS(wait4, pid, &status, 0x40000000, 0), pid);
+  CHECK_EQ(status, EXITED(3));
+}
+
 static int depth_reached(int depth) {
   int pid = fork_child();
   if (pid == 0) exit_group(depth == 0 ? 1 : depth_reached(depth - 1) + 1);
@@ -286,6 +297,7 @@ void test_main(int argc, char **argv) {
   vforks();
   no_zombies();
   inherited();
+  no_signal();
   SECTION("nested");
   CHECK_EQ(depth_reached(10), 11);
   CHECK_EQ(SYS(clone, CLONE_THREAD, 0, 0, 0, 0), -EINVAL);
