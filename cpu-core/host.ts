@@ -37,3 +37,6 @@ export declare function raiseUnwind(): void;
 /** Compiles and links the translated module at `address`; returns the table slot of its first function, or -1. */
 @external("env", "link_module")
 export declare function linkModule(address: u32, length: u32, nrFunctions: u32): i32;
+/** Frees the slots of all that was linked: none of it will be called again. */
+@external("env", "unlink_modules")
+export declare function unlinkModules(): void;

@@ -25,6 +25,7 @@ import { init } from "./interrupts/init";
 import { deliverNmi, isNmiDue } from "./interrupts/nmi";
 import { Op } from "./ops/op";
 import { perform, performHot, performOther } from "./ops/perform";
+import { forgetJump } from "./jit/jump_targets";
 import { getThreshold, heat, translateQueue } from "./jit/translate";
 import { cpu, cpuBase } from "./state/cpu";
 import { updateMode } from "./state/mode";
@@ -83,6 +84,7 @@ function enterTranslation(block: Block): bool {
   state.blockEnd = 1;
   state.miss = 0;
   state.callDepth = 0;
+  forgetJump();
   state.countTranslatedEntries += 1;
   call_indirect<void>(block.translation - 1, cpuBase());
   return state.miss != 0 || state.budget != state.entryBudget;

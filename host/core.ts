@@ -127,6 +127,7 @@ export class Core {
       },
       link_module: (address: number, length_bytes: number, nr_functions: number) =>
         linker.link(address >>> 0, length_bytes, nr_functions),
+      unlink_modules: () => linker.unlink(),
       abort: (_message: number, _file: number, line: number, column: number) => {
         throw new Error(`cpu-core aborted at ${line}:${column}`);
       },

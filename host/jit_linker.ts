@@ -5,12 +5,17 @@
  */
 import type { Core } from "./core.ts";
 
-/** Slots that the core's table grows by: growing costs time for every module that imports it. */
-const TABLE_STEP = 1024;
+/**
+ * Slots that the core's table grows by, once: in some engines growing costs time for every module that imports it. As many
+ * as the core links regions before it unlinks them all (cpu-core/jit/translate.ts), and a module's worth.
+ */
+const SLOTS = 4096 + 16;
 
 export class JitLinker {
   readonly #imports: WebAssembly.ModuleImports;
-  #next = 0;
+  /** Slots before it are the core's own. */
+  readonly #first: number;
+  #next: number;
 
   constructor(readonly core: Core) {
     this.#imports = {
@@ -18,7 +23,7 @@ export class JitLinker {
       memory: core.memory,
       table: core.exports.table,
     };
-    this.#next = core.exports.table.length;
+    this.#first = this.#next = core.exports.table.length;
   }
 
   /**
@@ -33,7 +38,7 @@ export class JitLinker {
     try {
       const module = new WebAssembly.Module(bytes);
       instance = new WebAssembly.Instance(module, { env: this.#imports });
-      if (first + nr_functions > table.length) table.grow(TABLE_STEP);
+      if (table.length === this.#first) table.grow(SLOTS);
     } catch (error) {
       // Only exhaustion is an expected failure; a module the engine rejects is a bug of the translator.
       if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError) throw error;
@@ -42,5 +47,12 @@ export class JitLinker {
     this.#next += nr_functions;
     for (let n = 0; n < nr_functions; n++) table.set(first + n, instance.exports[`f${n}`] as () => void);
     return first;
+  }
+
+  /** Frees all slots: the modules are garbage then. */
+  unlink(): void {
+    const { table } = this.core.exports;
+    for (let slot = this.#first; slot < this.#next; slot++) table.set(slot, null);
+    this.#next = this.#first;
   }
 }

@@ -22,6 +22,8 @@ import { byte } from "./wasm_writer";
 import { FloatOp } from "../x87/binary";
 import { V, W } from "./wasm_opcodes";
 
+const STACK: u32 = RSP << 3;
+
 /** How the block being translated ends. */
 export const enum Ending {
   /** It runs on into the next one. */
@@ -95,7 +97,7 @@ function copyVector(local: u32): u32 {
 
 function vectorSource(insn: Insn, isAligned: bool): u32 {
   if (<u32>insn.src != OPERAND_MEMORY) return copyVector(xmmLocal(insn.src));
-  return loadVector(linearLocal(insn, nextDelta), isAligned);
+  return loadVector(linearLocal(insn, nextDelta), insn.base, isAligned);
 }
 
 function storeVectorTo(insn: Insn, value: u32, isAligned: bool): void {
@@ -103,7 +105,7 @@ function storeVectorTo(insn: Insn, value: u32, isAligned: bool): void {
     get(value);
     set(writtenXmmLocal(insn.dst));
   } else {
-    storeVectorValue(linearLocal(insn, nextDelta), value, isAligned);
+    storeVectorValue(linearLocal(insn, nextDelta), insn.base, value, isAligned);
   }
 }
 
@@ -124,15 +126,15 @@ export class Translator {
     const src = <u32>insn.src;
     if (src < OPERAND_IMMEDIATE) return readRegisterLocal<T>(src);
     if (src == OPERAND_IMMEDIATE) return constantLocal<T>(insn.imm);
-    return loadLocal<T>(linearLocal(insn, nextDelta));
+    return loadLocal<T>(linearLocal(insn, nextDelta), insn.base);
   }
   readDst<T>(insn: Insn): u32 {
     if (<u32>insn.dst != OPERAND_MEMORY) return readRegisterLocal<T>(insn.dst);
-    return loadLocal<T>(linearLocal(insn, nextDelta));
+    return loadLocal<T>(linearLocal(insn, nextDelta), insn.base);
   }
   readUpdate<T>(insn: Insn): u32 {
     if (<u32>insn.dst != OPERAND_MEMORY) return readRegisterLocal<T>(insn.dst);
-    return loadUpdateLocal<T>(linearLocal(insn, nextDelta));
+    return loadUpdateLocal<T>(linearLocal(insn, nextDelta), insn.base);
   }
   writeUpdate<T>(insn: Insn, value: u32): void {
     if (<u32>insn.dst != OPERAND_MEMORY) writeRegisterLocal<T>(insn.dst, value);
@@ -140,7 +142,7 @@ export class Translator {
   }
   writeDst<T>(insn: Insn, value: u32): void {
     if (<u32>insn.dst != OPERAND_MEMORY) writeRegisterLocal<T>(insn.dst, value);
-    else storeValue<T>(linearLocal(insn, nextDelta), value);
+    else storeValue<T>(linearLocal(insn, nextDelta), insn.base, value);
   }
   readRegister<T>(offset: u32): u32 { return readRegisterLocal<T>(offset); }
   writeRegister<T>(offset: u32, value: u32): void { writeRegisterLocal<T>(offset, value); }
@@ -155,12 +157,12 @@ export class Translator {
     i64Const(sizeof<T>());
     emit(W.I64_SUB);
     const address = keep<u64>();
-    storeValue<T>(address, value);
+    storeValue<T>(address, STACK, value);
     writeRegisterLocal<u64>(RSP << 3, address);
   }
   pop<T>(): u32 {
     const address = readRegisterLocal<u64>(RSP << 3);
-    const value = loadLocal<T>(address);
+    const value = loadLocal<T>(address, STACK);
     get(address);
     i64Const(sizeof<T>());
     emit(W.I64_ADD);
@@ -168,7 +170,7 @@ export class Translator {
     return value;
   }
   top<T>(): u32 {
-    return loadLocal<T>(readRegisterLocal<u64>(RSP << 3));
+    return loadLocal<T>(readRegisterLocal<u64>(RSP << 3), STACK);
   }
   releaseStack(bytes: u32): void {
     get(registerLocal(RSP << 3));
@@ -417,11 +419,11 @@ export class Translator {
   readScalarSrc<T>(insn: Insn): u32 {
     if (<u32>insn.src != OPERAND_MEMORY) return scalarOf<T>(xmmLocal(insn.src));
     const va = linearLocal(insn, nextDelta);
-    return isFloat<T>() ? loadFloat<T>(va) : loadLocal<T>(va);
+    return isFloat<T>() ? loadFloat<T>(va, insn.base) : loadLocal<T>(va, insn.base);
   }
   storeScalar<T>(insn: Insn, value: u32): void {
     if (<u32>insn.dst != OPERAND_MEMORY) this.writeScalarDst<T>(insn, value);
-    else storeValue<T>(linearLocal(insn, nextDelta), value);
+    else storeValue<T>(linearLocal(insn, nextDelta), insn.base, value);
   }
   vectorFromScalar<T>(value: u32): u32 {
     i64Const(0);
@@ -477,7 +479,7 @@ export class Translator {
 
   leaveFrame<T>(): void {
     const frame = readRegisterLocal<u64>(RBP << 3);
-    const value = loadLocal<T>(frame);
+    const value = loadLocal<T>(frame, STACK);
     get(frame);
     i64Const(sizeof<T>());
     emit(W.I64_ADD);

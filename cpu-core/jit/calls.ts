@@ -12,6 +12,7 @@ import { BUDGET, call, CPU, emit, ENTRY_RIP, get, i32Const, i64Const, ifVoid, ke
 import { flagsAreInState, spillFlags } from "./flags";
 import { loadTlbLocals } from "./memory";
 import { Import, Signature } from "./module";
+import { dropCaches } from "./page_caches";
 import { reloadRegisters, spillRegisters } from "./registers";
 import { orVectorsRefused } from "./vectors";
 import { byte, unsigned } from "./wasm_writer";
@@ -106,6 +107,7 @@ export function writeCall(callee: Block, delta: i64, length: i32): void {
   emit(W.RETURN);
   emit(W.END);
   loadTlbLocals();
+  dropCaches();
   reloadRegisters();
   flagsAreInState();
 }

@@ -4,9 +4,10 @@
  *     0        the CPU's state base
  *     1-16     RAX .. R15 (i64)
  *     17-23    late flags A, B, result, the value of an override; RIP of the entry; generation of TLB tags; where it missed (i64)
- *     24..     temporaries of one instruction (i64)
+ *     24-27    page caches
+ *     28..     temporaries of one instruction (i64)
  *     then     i32: kind of the late flags, of their override, budget, distance of the exit, TLB part, place of an update, narrow late flags,
- *              whether PE is set, temporaries
+ *              whether PE is set, page caches, temporaries
  *     then     XMM0 .. XMM15 and temporaries (v128), temporaries (f32), temporaries (f64)
  */
 import { byte, signed, unsigned } from "./wasm_writer";
@@ -21,7 +22,9 @@ export const ENTRY_RIP: u32 = 20;
 export const GENERATION: u32 = 21;
 export const MISS: u32 = 22;
 export const OVERRIDDEN: u32 = 23;
-const FIRST_I64: u32 = 24;
+/** Page caches (page_caches.ts): four pages, and further on four addends. */
+export const PAGE_ADDRESS: u32 = 24;
+const FIRST_I64: u32 = 28;
 const NR_I64: u32 = 32;
 export const FLAGS_KIND: u32 = FIRST_I64 + NR_I64;
 export const BUDGET: u32 = FLAGS_KIND + 1;
@@ -34,7 +37,8 @@ export const NARROW_B: u32 = FLAGS_KIND + 6;
 export const NARROW_RESULT: u32 = FLAGS_KIND + 7;
 export const OVERRIDE: u32 = FLAGS_KIND + 8;
 export const INEXACT: u32 = FLAGS_KIND + 9;
-const FIRST_I32: u32 = FLAGS_KIND + 10;
+export const PAGE_ADDEND: u32 = FLAGS_KIND + 10;
+const FIRST_I32: u32 = FLAGS_KIND + 14;
 const NR_I32: u32 = 32;
 export const XMM: u32 = FIRST_I32 + NR_I32;
 const FIRST_V128: u32 = XMM + 16;

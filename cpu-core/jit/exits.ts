@@ -31,7 +31,7 @@ import {
   storeLocal,
 } from "./emit";
 import { applyOverride, IN_STATE, writeDynamic } from "./flags";
-import { spillRegisters } from "./registers";
+import { allAreDirty, spillRegisters } from "./registers";
 import { W } from "./wasm_opcodes";
 
 /** wasm blocks open around the code being written, within the region's outermost. */
@@ -47,6 +47,11 @@ export function openDepth(): u32 {
 }
 export function setOpenDepth(value: u32): void {
   depth = value;
+}
+
+/** A wasm block was opened, or closed, that structure.ts does not know of. */
+export function openInner(change: i32): void {
+  depth += change;
 }
 
 export function atBlock(value: Block): void {
@@ -90,6 +95,7 @@ export function storeRip(delta: i64): void {
 
 /** The end of the region, where exits arrive. */
 export function writeExit(): void {
+  allAreDirty();
   spillRegisters();
   get(FLAGS_KIND);
   i32Const(IN_STATE);

@@ -7,6 +7,7 @@ import { currentBlock, nextDelta, storeRip } from "./exits";
 import { flagsAreInState } from "./flags";
 import { loadTlbLocals } from "./memory";
 import { Import } from "./module";
+import { dropCaches } from "./page_caches";
 import { firstInsn } from "./region";
 import { reloadRegisters } from "./registers";
 import { orVectorsRefused } from "./vectors";
@@ -44,6 +45,7 @@ export function callInterpreter(insn: Insn, endsBlock: bool): bool {
   emit(W.RETURN);
   emit(W.END);
   loadTlbLocals();
+  dropCaches();
   reloadRegisters();
   flagsAreInState();
   return false;

@@ -28,7 +28,8 @@ import {
   tee,
   TLB_PART,
 } from "./emit";
-import { exitAtMiss } from "./exits";
+import { exitAtMiss, openInner } from "./exits";
+import { addendLocal, cacheFor, holds, isWritable, noteFilled, pageLocal } from "./page_caches";
 import { registerLocal } from "./registers";
 import { byte } from "./wasm_writer";
 import { V, W } from "./wasm_opcodes";
@@ -96,8 +97,8 @@ export function linearLocal(insn: Insn, nextDelta: i64): u32 {
   return keep<u64>();
 }
 
-/** Looks `va` up for an access of `bytes` bytes; leaves the region if the TLB does not have it. */
-function lookUp(va: u32, bytes: u32, tag: usize): u32 {
+/** Looks `va` up in the TLB and fills the cache; leaves the region if the TLB does not have it. */
+function lookUp(va: u32, bytes: u32, tag: usize, cache: u32): void {
   const entry = newI32();
   get(va);
   i64Const(12 - ENTRY_SHIFT);
@@ -116,21 +117,43 @@ function lookUp(va: u32, bytes: u32, tag: usize): u32 {
   }
   i64Const(~0xfff);
   emit(W.I64_AND);
+  tee(pageLocal(cache));
   get(GENERATION);
   emit(W.I64_OR);
   emit(W.I64_NE);
   ifVoid();
   exitAtMiss(1);
   emit(W.END);
-  return entry;
-}
-
-/** Puts where `va` lies in linear memory on the wasm stack. */
-function pushPlace(va: u32, entry: u32): void {
-  get(va);
-  emit(W.I32_WRAP_I64);
   get(entry);
   memoryOp(W.I32_LOAD, <u32>ADDEND);
+  set(addendLocal(cache));
+}
+
+/**
+ * Puts where `va` lies in linear memory on the wasm stack, for an access of `bytes` bytes; `base` is the register that the
+ * address comes from.
+ */
+function pushPlace(va: u32, bytes: u32, forWrite: bool, base: u32): void {
+  const cache = cacheFor(base);
+  if (holds(cache, forWrite)) {
+    get(va);
+    get(pageLocal(cache));
+    emit(W.I64_XOR);
+    i64Const(0x1000 - bytes);
+    emit(W.I64_GT_U);
+    ifVoid();
+    // What is known of the cache stays true.
+    openInner(1);
+    lookUp(va, bytes, isWritable(cache) ? TAG_WRITE : TAG_READ, cache);
+    openInner(-1);
+    emit(W.END);
+  } else {
+    lookUp(va, bytes, forWrite ? TAG_WRITE : TAG_READ, cache);
+    noteFilled(cache, forWrite);
+  }
+  get(va);
+  emit(W.I32_WRAP_I64);
+  get(addendLocal(cache));
   emit(W.I32_ADD);
 }
 
@@ -146,9 +169,8 @@ function storeOp<T>(): u32 {
 }
 
 /** Loads a T from linear address `va`. */
-export function loadLocal<T>(va: u32): u32 {
-  const entry = lookUp(va, sizeof<T>(), TAG_READ);
-  pushPlace(va, entry);
+export function loadLocal<T>(va: u32, base: u32): u32 {
+  pushPlace(va, sizeof<T>(), false, base);
   memoryOp(loadOp<T>(), 0);
   return keep<T>();
 }
@@ -165,10 +187,9 @@ function requireAligned(va: u32): void {
 }
 
 /** Loads 16 bytes. */
-export function loadVector(va: u32, isAligned: bool): u32 {
+export function loadVector(va: u32, base: u32, isAligned: bool): u32 {
   if (isAligned) requireAligned(va);
-  const entry = lookUp(va, 16, TAG_READ);
-  pushPlace(va, entry);
+  pushPlace(va, 16, false, base);
   simd(V.LOAD);
   byte(0);
   byte(0);
@@ -176,10 +197,9 @@ export function loadVector(va: u32, isAligned: bool): u32 {
 }
 
 /** Stores 16 bytes. */
-export function storeVectorValue(va: u32, value: u32, isAligned: bool): void {
+export function storeVectorValue(va: u32, base: u32, value: u32, isAligned: bool): void {
   if (isAligned) requireAligned(va);
-  const entry = lookUp(va, 16, TAG_WRITE);
-  pushPlace(va, entry);
+  pushPlace(va, 16, true, base);
   get(value);
   simd(V.STORE);
   byte(0);
@@ -187,25 +207,22 @@ export function storeVectorValue(va: u32, value: u32, isAligned: bool): void {
 }
 
 /** Loads an f32 or f64. */
-export function loadFloat<T>(va: u32): u32 {
-  const entry = lookUp(va, sizeof<T>(), TAG_READ);
-  pushPlace(va, entry);
+export function loadFloat<T>(va: u32, base: u32): u32 {
+  pushPlace(va, sizeof<T>(), false, base);
   memoryOp(sizeof<T>() == 8 ? W.F64_LOAD : W.F32_LOAD, 0);
   return keepFloat<T>();
 }
 
 /** Stores a T at linear address `va`. */
-export function storeValue<T>(va: u32, value: u32): void {
-  const entry = lookUp(va, sizeof<T>(), TAG_WRITE);
-  pushPlace(va, entry);
+export function storeValue<T>(va: u32, base: u32, value: u32): void {
+  pushPlace(va, sizeof<T>(), true, base);
   get(value);
   memoryOp(storeOp<T>(), 0);
 }
 
 /** Loads for a read-modify-write: PLACE is then where to store. */
-export function loadUpdateLocal<T>(va: u32): u32 {
-  const entry = lookUp(va, sizeof<T>(), TAG_WRITE);
-  pushPlace(va, entry);
+export function loadUpdateLocal<T>(va: u32, base: u32): u32 {
+  pushPlace(va, sizeof<T>(), true, base);
   tee(PLACE);
   memoryOp(loadOp<T>(), 0);
   return keep<T>();

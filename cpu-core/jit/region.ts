@@ -3,7 +3,8 @@
  * calls, and how control flows among them.
  *
  *     nodes      the blocks, node 0 is the entry; `delta` is a block's distance from the entry in the address space
- *     edges      taken (Jcc, JMP) and fall (next instruction, also after a CALL); -1: leaves the region
+ *     edges      taken (Jcc, JMP) and fall (next instruction, also after a CALL); -1: leaves the region; and for an
+ *                indirect JMP the targets that were seen (jump_targets.ts)
  *     order      reverse postorder, immediate dominators, loop headers and merge nodes, for structure.ts
  *
  * Blocks that never ran are not decoded and so not part of it. A region may span pages; an edge into another page than
@@ -14,16 +15,24 @@ import { Block, BLOCK_HEADER_SIZE, blockAt } from "../interpreter/block";
 import { ADDEND, TAG_EXECUTE, tlbEntry, wantedTag } from "../mmu/tlb";
 import { Op } from "../ops/op";
 import { CODE_64 } from "../state/mode";
+import { nrTargetsOf, targetOf } from "./jump_targets";
 
 export const MAX_NODES: u32 = 64;
 export const MAX_PAGES: u32 = 4;
 const MAX_INSNS: u32 = 800;
 const NONE: i32 = -1;
+/** Edges of all indirect jumps together. */
+const MAX_JUMP_EDGES: u32 = 128;
 
 const blocks: StaticArray<u32> = new StaticArray<u32>(64);
 const deltas: StaticArray<i32> = new StaticArray<i32>(64);
 const takens: StaticArray<i32> = new StaticArray<i32>(64);
 const falls: StaticArray<i32> = new StaticArray<i32>(64);
+/** Edges of indirect jumps: a node has those from firstJump on, nrJumps of them. */
+const jumps: StaticArray<i32> = new StaticArray<i32>(128);
+const firstJump: StaticArray<u32> = new StaticArray<u32>(64);
+const nrJumps: StaticArray<u32> = new StaticArray<u32>(64);
+let nrJumpEdges: u32 = 0;
 /** Position in reverse postorder, or -1 while not reached. */
 const positions: StaticArray<i32> = new StaticArray<i32>(64);
 const order: StaticArray<i32> = new StaticArray<i32>(64);
@@ -50,6 +59,13 @@ export function takenOf(node: i32): i32 {
 }
 export function fallOf(node: i32): i32 {
   return falls[node];
+}
+/** How many targets of the indirect jump that ends the node are in the region. */
+export function nrJumpsOf(node: i32): u32 {
+  return nrJumps[node];
+}
+export function jumpOf(node: i32, n: u32): i32 {
+  return jumps[firstJump[node] + n];
 }
 export function positionOf(node: i32): i32 {
   return positions[node];
@@ -119,12 +135,24 @@ export function targetDelta(block: Block, start: i32): i32 {
   return start + <i32>insn.next + <i32>insn.imm;
 }
 
+function collectJumps(node: i32): void {
+  const block = blockOf(node);
+  const count = nrTargetsOf(block);
+  for (let n: u32 = 0; n < count && nrJumpEdges < MAX_JUMP_EDGES; n++) {
+    const to = nodeFor(deltas[node] + targetOf(block, n));
+    if (to == NONE) continue;
+    jumps[nrJumpEdges++] = to;
+    nrJumps[node]++;
+  }
+}
+
 /** Collects the region that begins with `entry`, which is at linear address `rip`. */
 export function collect(entry: Block, rip: u64): void {
   entryRip = rip;
   nrNodes = 0;
   nrPages = 0;
   nrInsns = 0;
+  nrJumpEdges = 0;
   nodeFor(0);
   for (let i: u32 = 0; i < nrNodes; i++) {
     const block = blockOf(i);
@@ -134,11 +162,15 @@ export function collect(entry: Block, rip: u64): void {
     const next = start + <i32>block.bytes;
     takens[i] = NONE;
     falls[i] = NONE;
+    firstJump[i] = nrJumpEdges;
+    nrJumps[i] = 0;
     if (op == Op.JMP) {
       takens[i] = nodeFor(targetDelta(block, start));
     } else if (op == Op.JCC) {
       falls[i] = nodeFor(next);
       takens[i] = nodeFor(targetDelta(block, start));
+    } else if (op == Op.JMP_INDIRECT) {
+      collectJumps(i);
     } else if (op == Op.CALL || op == Op.CALL_INDIRECT || (insn.flags & <u16>INSN_ENDS_BLOCK) == 0) {
       falls[i] = nodeFor(next);
     }
@@ -153,6 +185,10 @@ let sorted: i32 = 0;
 
 function visit(node: i32): void {
   positions[node] = 0;
+  for (let n: u32 = 0; n < nrJumps[node]; n++) {
+    const to = jumpOf(node, n);
+    if (positions[to] < 0) visit(to);
+  }
   // The fall-through last, so that it comes first in the order.
   const taken = takens[node];
   if (taken >= 0 && positions[taken] < 0) visit(taken);
@@ -197,6 +233,7 @@ function dominate(): void {
       const node = order[i];
       if (meet(node, takens[node])) changed = true;
       if (meet(node, falls[node])) changed = true;
+      for (let n: u32 = 0; n < nrJumps[node]; n++) if (meet(node, jumpOf(node, n))) changed = true;
     }
   }
 }
@@ -225,6 +262,7 @@ function classify(): void {
   for (let i: u32 = 0; i < nrNodes; i++) {
     countEdge(i, takens[i]);
     countEdge(i, falls[i]);
+    for (let n: u32 = 0; n < nrJumps[i]; n++) countEdge(i, jumpOf(i, n));
   }
 }
 
@@ -240,6 +278,7 @@ function measure(): void {
     let rest: i32 = 0;
     // After a call the budget is looked at again.
     if (op != Op.CALL && op != Op.CALL_INDIRECT) rest = max(lengthAfter(node, takens[node]), lengthAfter(node, falls[node]));
+    for (let n: u32 = 0; n < nrJumps[node]; n++) rest = max(rest, lengthAfter(node, jumpOf(node, n)));
     lengths[node] = <i32>block.nrInsns + rest;
   }
 }

@@ -12,12 +12,26 @@ let used: u32 = 0;
 let written: u32 = 0;
 let usedXmm: u32 = 0;
 let writtenXmm: u32 = 0;
+/** What differs from CpuState here: bit n register n, bit 16 + n XMM register n. */
+let dirty: u32 = 0;
 
 export function forgetRegisters(): void {
   used = 0;
   written = 0;
   usedXmm = 0;
   writtenXmm = 0;
+}
+
+/** What is known to be changed, to be put back where another path begins. */
+export function dirtyRegisters(): u32 {
+  return dirty;
+}
+export function setDirtyRegisters(value: u32): void {
+  dirty = value;
+}
+/** Everything that the region writes may be changed. */
+export function allAreDirty(): void {
+  dirty = written | (writtenXmm << 16);
 }
 
 /** The local of the XMM register at an offset from XMM0's. */
@@ -28,6 +42,7 @@ export function xmmLocal(offset: u32): u32 {
 
 export function writtenXmmLocal(offset: u32): u32 {
   writtenXmm |= 1 << (offset >> 4);
+  dirty |= 0x1_0000 << (offset >> 4);
   return xmmLocal(offset);
 }
 
@@ -44,11 +59,13 @@ export function registerLocal(offset: u32): u32 {
 
 export function writtenLocal(offset: u32): u32 {
   written |= 1 << (offset >> 3);
+  dirty |= 1 << (offset >> 3);
   return registerLocal(offset);
 }
 
 /** Loads what the region uses from CpuState. */
 export function reloadRegisters(): void {
+  dirty = 0;
   for (let i: u32 = 0; i < 16; i++) {
     if ((used & (1 << i)) == 0) continue;
     loadState(W.I64_LOAD, CPU_REGS + i * 8);
@@ -62,13 +79,13 @@ export function reloadRegisters(): void {
   }
 }
 
-/** Stores what the region writes in CpuState. */
+/** Stores what is changed in CpuState. */
 export function spillRegisters(): void {
   for (let i: u32 = 0; i < 16; i++) {
-    if ((written & (1 << i)) != 0) storeLocal(W.I64_STORE, CPU_REGS + i * 8, REGISTER + i);
+    if ((dirty & (1 << i)) != 0) storeLocal(W.I64_STORE, CPU_REGS + i * 8, REGISTER + i);
   }
   for (let i: u32 = 0; i < 16; i++) {
-    if ((writtenXmm & (1 << i)) == 0) continue;
+    if ((dirty & (0x1_0000 << i)) == 0) continue;
     get(CPU);
     get(XMM + i);
     vectorOp(V.STORE, CPU_XMM + i * 16);

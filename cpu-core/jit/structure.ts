@@ -35,6 +35,7 @@ import {
 import { atBlock, atInsn, exitTo, nextDelta, openDepth, setOpenDepth, storeRip } from "./exits";
 import { becomeDynamic, flagsAreDynamic, knownFlags, setKnownFlags } from "./flags";
 import { callInterpreter } from "./interpret";
+import { dropCaches, knownCaches, setKnownCaches } from "./page_caches";
 import {
   blockOf,
   deltaOf,
@@ -46,14 +47,17 @@ import {
   isBackward,
   isHeader,
   isMerge,
+  jumpOf,
   lastInsn,
   lengthOf,
   nodeAt,
+  nrJumpsOf,
   nrNodes,
   positionOf,
   takenOf,
   targetDelta,
 } from "./region";
+import { allAreDirty, dirtyRegisters, setDirtyRegisters } from "./registers";
 import { byte } from "./wasm_writer";
 import { Type, W } from "./wasm_opcodes";
 
@@ -61,6 +65,8 @@ import { Type, W } from "./wasm_opcodes";
 const labels: StaticArray<i32> = new StaticArray<i32>(256);
 const LOOP_OF: i32 = 0x1000;
 const OTHER: i32 = 0x2000;
+/** Registers changed on the ways to a merge node that are written already. */
+const dirtyAt: StaticArray<u32> = new StaticArray<u32>(64);
 let entryRip: u64 = 0;
 
 function open(opcode: u32, label: i32): void {
@@ -145,6 +151,7 @@ function goTo(from: i32, to: i32, delta: i32): void {
     branchToLabel(LOOP_OF | to);
   } else if (isMerge(to)) {
     becomeDynamic();
+    dirtyAt[to] |= dirtyRegisters();
     branchToLabel(to);
   } else {
     writeTree(to);
@@ -173,23 +180,54 @@ function calleeOf(delta: i32): Block {
   return host == 0 ? changetype<Block>(0) : blockAt(host, CODE_64);
 }
 
+/** Branches to the targets of an indirect jump that are in the region; for any other the code goes on. */
+function writeJumps(node: i32): void {
+  const target = endingLocal;
+  const known = knownFlags();
+  const caches = knownCaches();
+  const dirty = dirtyRegisters();
+  const count = nrJumpsOf(node);
+  for (let n: u32 = 0; n < count; n++) {
+    const to = jumpOf(node, n);
+    get(target);
+    get(ENTRY_RIP);
+    i64Const(deltaOf(to));
+    emit(W.I64_ADD);
+    emit(W.I64_EQ);
+    open(W.IF, OTHER);
+    goTo(node, to, deltaOf(to));
+    close();
+    setKnownFlags(known);
+    setKnownCaches(caches);
+    setDirtyRegisters(dirty);
+    setEnding(Ending.INDIRECT);
+  }
+}
+
 function writeEnding(node: i32): void {
   const block = blockOf(node);
   const start = deltaOf(node);
   const fall = fallOf(node);
   const next = <i32>nextDelta;
   const op = <u32>lastInsn(block).code >> 2;
+  // Writing the nodes that follow changes what the backend noted.
+  const target = endingLocal;
+  const isWide = endingIsWide;
   switch (ending) {
     case Ending.FALL:
       goTo(node, fall, next);
       return;
     case Ending.BRANCH: {
       const known = knownFlags();
+      const caches = knownCaches();
+      const dirty = dirtyRegisters();
       get(endingLocal);
       open(W.IF, OTHER);
       goTo(node, takenOf(node), targetDelta(block, start));
       close();
       setKnownFlags(known);
+      setKnownCaches(caches);
+      setDirtyRegisters(dirty);
       goTo(node, fall, next);
       return;
     }
@@ -210,7 +248,8 @@ function writeEnding(node: i32): void {
       return;
     }
     case Ending.INDIRECT:
-      storeRipLocal(endingLocal, endingIsWide);
+      if (op == Op.JMP_INDIRECT && isWide) writeJumps(node);
+      storeRipLocal(target, isWide);
       storeAll();
       if (op == Op.RET) {
         emit(W.RETURN);
@@ -259,12 +298,18 @@ function writeWithin(node: i32, position: i32): void {
 
 /** Writes `node` and all that it dominates. */
 function writeTree(node: i32): void {
-  if (isMerge(node)) flagsAreDynamic();
+  if (isMerge(node)) {
+    flagsAreDynamic();
+    dropCaches();
+    setDirtyRegisters(dirtyAt[node]);
+  }
   if (!isHeader(node)) {
     writeWithin(node, <i32>nrNodes - 1);
     return;
   }
   becomeDynamic();
+  dropCaches();
+  allAreDirty();
   open(W.LOOP, LOOP_OF | node);
   get(BUDGET);
   i32Const(lengthOf(node));
@@ -280,5 +325,7 @@ function writeTree(node: i32): void {
 export function writeRegion(rip: u64): void {
   entryRip = rip;
   setOpenDepth(0);
+  dropCaches();
+  for (let i: u32 = 0; i < nrNodes; i++) dirtyAt[i] = 0;
   writeTree(0);
 }

@@ -11,7 +11,7 @@
  *       store everything; on to the next region, or return
  */
 import { CPU_BLOCK_END, CPU_BUDGET, CPU_RIP } from "../abi/state";
-import { linkModule } from "../host";
+import { unlinkModules } from "../host";
 import { Block } from "../interpreter/block";
 import { cpu } from "../state/cpu";
 import { CODE_64 } from "../state/mode";
@@ -33,9 +33,10 @@ import {
 } from "./emit";
 import { writeExit } from "./exits";
 import { flagsAreInState, forgetFlags } from "./flags";
+import { forgetTargets, noteEntry } from "./jump_targets";
 import { loadTlbLocals } from "./memory";
 import { addFunction, beginModule, finishModule, MAX_FUNCTIONS } from "./module";
-import { collect, hostOfCode, lengthOf, nrPages, pageOf } from "./region";
+import { collect, hostOfCode, lastInsn, lengthOf, nrPages, pageOf } from "./region";
 import { forgetRegisters, reloadRegisters } from "./registers";
 import { writeRegion } from "./structure";
 import { forgetVectors, orVectorsRefused } from "./vectors";
@@ -58,14 +59,16 @@ const queuedRips: StaticArray<u64> = new StaticArray<u64>(16);
 let nrQueued: u32 = 0;
 
 /** Regions that are linked: block of the entry and the pages that it covers. */
-const MAX_REGIONS: u32 = 8192;
-const regionEntries: StaticArray<u32> = new StaticArray<u32>(8192);
-const regionPages: StaticArray<u32> = new StaticArray<u32>(8192 * 4);
+const MAX_REGIONS: u32 = 4096;
+const regionEntries: StaticArray<u32> = new StaticArray<u32>(4096);
+const regionPages: StaticArray<u32> = new StaticArray<u32>(4096 * 4);
 let nrRegions: u32 = 0;
 
 /** Forgets all translations; the blocks are gone or will be found untranslated. */
 export function dropTranslations(): void {
   for (let i: u32 = 0; i < nrRegions; i++) dropRegion(i);
+  forgetTargets();
+  if (nrRegions != 0) unlinkModules();
   nrRegions = 0;
   nrQueued = 0;
 }
@@ -169,6 +172,7 @@ export function translateQueue(): void {
 
 /** Counts an entry of the block by the interpreter; queues it when it is hot. */
 export function heat(block: Block): void {
+  noteEntry(block, lastInsn(block));
   if (++block.hits != threshold) return;
   if (block.codeMode != CODE_64 || block.host == 0) return;
   queuedBlocks[nrQueued] = <u32>changetype<usize>(block);

@@ -22,8 +22,8 @@ export interface Tolerance {
   flags?: number;
   /** FSW bits that are not compared. */
   fsw?: number;
-  /** General registers that are not compared, a bit each. */
-  registers?: number;
+  /** Low bits of general registers that are not compared: a clock, noise. */
+  noise?: readonly { register: number; bits: number }[];
   /** Bits of CR2 that are not compared. */
   cr2Bits?: bigint;
   /** Units in the last place by which 80-bit results may differ. */
@@ -119,6 +119,15 @@ export function shiftOf(form: Form, input: Input): { bits: number; count: number
 /** FLDENV, FNSTENV, FRSTOR, FNSAVE. */
 export const isX87Image = (form: Form): boolean => /^(fldenv|fnstenv|frstor|fnsave)$/.test(form.mnemonic);
 
+/** The register that rm names in an instruction that ends with ModRM. */
+function registerOf(input: Input): number {
+  const { code } = input;
+  const modrm = code[code.length - 1]!;
+  // REX, right before 0F C7.
+  const rex = input.mode === 2 && code.length > 3 ? code[code.length - 4]! : 0;
+  return (modrm & 7) | ((rex & 0xf0) === 0x40 ? (rex & 1) << 3 : 0);
+}
+
 const NOTHING: Tolerance = {};
 
 export function toleranceOf(form: Form, input: Input, _native: Output): Tolerance {
@@ -150,14 +159,15 @@ export function toleranceOf(form: Form, input: Input, _native: Output): Toleranc
     case Op.XSAVEOPT:
     case Op.XRSTOR:
       return { cr2Bits: -1n };
-    // A clock and noise: that something comes is checked elsewhere.
     case Op.RDTSC:
-      return { registers: (1 << RAX) | (1 << RDX) };
+      return { noise: [RAX, RDX].map((register) => ({ register, bits: 32 })) };
     case Op.RDTSCP:
-      return { registers: (1 << RAX) | (1 << RDX) | (1 << RCX) };
+      return { noise: [RAX, RDX, RCX].map((register) => ({ register, bits: 32 })) };
     case Op.RDRAND:
-    case Op.RDSEED:
-      return { registers: 0xffff };
+    case Op.RDSEED: {
+      const { bits } = shiftOf(form, input);
+      return { noise: [{ register: registerOf(input), bits }] };
+    }
   }
   return NOTHING;
 }
